@@ -1,0 +1,1 @@
+"""Locks on resources: Microsoft.Authorization/locks."""

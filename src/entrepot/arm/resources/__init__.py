@@ -1,0 +1,1 @@
+"""What every deployment has: tenants, subscriptions, locations, groups, providers, lists of everything."""

@@ -1,0 +1,1 @@
+"""The audit log at work: chained and signed, verified, listed, exported. Concept: docs/concepts/audit.md."""

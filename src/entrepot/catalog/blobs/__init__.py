@@ -1,0 +1,1 @@
+"""Blobs and their links: find, commit, mount, delete."""

@@ -1,0 +1,1 @@
+"""Ordered lists: the catalog, tags, referrers."""

@@ -1,0 +1,1 @@
+"""Manifests and tags: find, commit, delete."""

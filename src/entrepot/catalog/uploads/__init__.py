@@ -1,0 +1,1 @@
+"""Upload sessions as rows, so that any worker goes on with them (DESIGN D6)."""

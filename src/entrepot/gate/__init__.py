@@ -1,0 +1,1 @@
+"""From a request to a call: which registry, who asks, may they, the challenge, the door."""

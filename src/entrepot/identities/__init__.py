@@ -1,0 +1,1 @@
+"""The directory: who there is, and what outside identity is trusted for."""

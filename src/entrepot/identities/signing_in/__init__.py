@@ -1,0 +1,1 @@
+"""Signing in: passwords and second factors, how failures slow down, and what is handed out."""

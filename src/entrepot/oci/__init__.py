@@ -1,0 +1,1 @@
+"""OCI formats as typed values. Pure: no I/O, no framework."""

@@ -1,0 +1,1 @@
+"""The guarded HTTP client: the one way out of the house (DESIGN D10)."""

@@ -1,0 +1,1 @@
+"""Registries as resources: their admin account, scope maps and repository tokens."""

@@ -1,0 +1,1 @@
+"""Why something is kept, or when it goes."""
