@@ -1,0 +1,94 @@
+"""Every operation of the unchanged SDKs of the management API for JavaScript and Go, also of what is to come.
+
+Each is one program, which goes through all that its SDK has and prints what came of it; both see the same.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from tests.content import an_image
+from tests.e2e.clients import GO_SDKS, NPM, Shell, http_of
+from tests.faults.plain import Repository
+from tests.services import Registry
+
+HERE: Final = Path(__file__).parent
+IMAGE: Final = "e2e/sdk-programs"
+COMMANDS: Final[dict[str, tuple[Path, ...]]] = {
+    "javascript": (NPM / "node", HERE / "management.cjs"),
+    "go": (GO_SDKS, Path("management")),
+}
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module", params=COMMANDS)
+def report(request: pytest.FixtureRequest, public: Registry, programs: Shell) -> Any:  # noqa: ANN401  what the program printed
+    group = f"/subscriptions/{programs.environment['SUBSCRIPTION']}/resourceGroups/entrepot"
+    with http_of(public) as http:
+        assert Repository(http, IMAGE).push(an_image("for programs"), "v1").status_code == 201
+    shell = programs.having(
+        SOURCE=f"{group}/providers/Microsoft.ContainerRegistry/registries/local", SOURCE_IMAGE=f"{IMAGE}:v1"
+    )
+    return json.loads(shell.run(*COMMANDS[request.param], within=120))
+
+
+@pytest.fixture
+def seen(report: Any) -> Any:  # noqa: ANN401
+    return report["seen"]
+
+
+def test_no_operation_of_the_sdk_is_left_out(report: Any) -> None:  # noqa: ANN401
+    assert report["tried"] == report["has"]
+    assert len(report["has"]) > 50
+
+
+def test_registries(seen: Any) -> None:  # noqa: ANN401
+    told = seen["registries"]
+    assert told["made"][1:] == ["Premium", "Succeeded"]
+    assert told["free"] == [False, True]
+    assert told["tags"] == [{"team": "a"}, {"team": "a"}]
+    assert told["listed"] == [True, True]
+    assert told["described"]
+    assert seen["gone"] == "ResourceNotFound"
+
+
+def test_the_admin_account(seen: Any) -> None:  # noqa: ANN401
+    assert seen["admin"] == {"users": [True, True], "same": [True, False]}
+
+
+def test_replications(seen: Any) -> None:  # noqa: ANN401
+    told = seen["replications"]
+    assert told["status"] == "Ready"
+    assert told["tags"] == [{"a": "b"}, {"a": "b"}]
+    assert (told["listed"], told["left"]) == (["eastus", "westus"], [])
+
+
+def test_webhooks(seen: Any) -> None:  # noqa: ANN401
+    told = seen["webhooks"]
+    assert told["actions"] == ["push"]
+    assert told["scopes"] == ["app:*", "app:*"]
+    assert told["uri"] == "https://hooks.example/a"
+    assert told["events"] == [True]
+    assert (told["listed"], told["used"], told["left"]) == (["sdkhook"], 1, [])
+
+
+def test_scope_maps_and_tokens(seen: Any) -> None:  # noqa: ANN401
+    told = seen["tokens"]
+    assert told["actions"] == ["repositories/app/content/read", "repositories/app/metadata/read"]
+    assert told["listedMap"]
+    assert told["given"] == ["sdktoken", True]
+    assert told["status"] == ["disabled", "disabled"]
+    assert (told["listed"], told["left"]) == (["sdktoken"], [])
+
+
+def test_an_import(seen: Any) -> None:  # noqa: ANN401
+    assert seen["imported"]
+
+
+def test_what_is_to_come_says_so(seen: Any) -> None:  # noqa: ANN401
+    told = seen["absent"]
+    assert set(told["writes"].values()) == {"FeatureNotAvailable"}, told["writes"]
+    assert set(told["reads"].values()) == {"ResourceNotFound"}, told["reads"]
+    assert not any(told["lists"].values()), told["lists"]

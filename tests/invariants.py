@@ -1,0 +1,39 @@
+"""What must hold whatever happened before: DESIGN section 4, asked of a catalog and its content store."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from entrepot.app.upkeep import opened
+from entrepot.content.model import ContentStore
+from entrepot.db.database import Database
+from entrepot.retention.check.check import Check
+from entrepot.retention.check.model import Looked
+from entrepot.retention.collect import Site
+from entrepot.retention.model import Waits
+from entrepot.settings import Settings
+
+FAST = 1_000_000_000
+DAY = timedelta(days=1)
+
+
+def assert_clean(data: Path | Settings) -> Looked:
+    """Nothing in a registry is missing, wrong, extra, forgotten or miscounted; answers how much was looked at.
+
+    Every byte is read. A server may be running. What a crash leaves in the store is the sweep's within a day, and no
+    fault before.
+    """
+    with opened(Settings(data_dir=data) if isinstance(data, Path) else data) as site:
+        return _assert_nothing_found(site)
+
+
+def assert_consistent(database: Database, store: ContentStore) -> Looked:
+    """The same of a catalog and a store that are open already."""
+    waits = Waits(unlinked=DAY, condemned=DAY, retired=DAY, upload=DAY)
+    return _assert_nothing_found(Site(database, store, waits, FAST, lambda: datetime.now(UTC)))
+
+
+def _assert_nothing_found(site: Site) -> Looked:
+    check = Check(site, FAST)
+    found = list(check.findings())
+    assert found == [], found
+    return check.looked
