@@ -1,0 +1,1 @@
+"""The servers that the bench can start, one module each."""
