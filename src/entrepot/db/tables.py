@@ -113,6 +113,8 @@ registry: Final = Table(
     Column("untagged_days", Integer, nullable=False, server_default=text("7")),
     # JSON: what of the tier's limits and features is otherwise for this registry (registries/tiers.py).
     Column("limits", Text),
+    # How many runs of tasks it has had; the next one's number.
+    Column("run_count", BigInteger, nullable=False, server_default=text("0")),
 )
 
 # --- what a registry holds -----------------------------------------------------------------------------------------
@@ -361,53 +363,4 @@ worker: Final = Table(
     Column("id", String(64), primary_key=True),
     Column("started_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False, index=True),
-)
-
-task: Final = Table(
-    "task",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("registry_id", Key, ForeignKey("registry.id"), nullable=False),
-    Column("name", Name, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("body", Text, nullable=False),
-    UniqueConstraint("registry_id", "name"),
-)
-
-run: Final = Table(
-    "run",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("registry_id", Key, ForeignKey("registry.id"), nullable=False),
-    Column("run_id", String(64), nullable=False),
-    Column("task_id", Key, ForeignKey("task.id")),
-    Column("status", String(16), nullable=False),
-    Column("attempt", Integer, nullable=False, server_default=text("0")),
-    Column("created_at", Instant, nullable=False),
-    Column("finished_at", Instant),
-    Column("body", Text, nullable=False),
-    UniqueConstraint("registry_id", "run_id"),
-    Index(None, "registry_id", "created_at"),
-)
-
-step: Final = Table(
-    "step",
-    metadata,
-    Column("run_id", Key, ForeignKey("run.id", ondelete="CASCADE"), primary_key=True),
-    Column("position", Integer, primary_key=True),
-    Column("status", String(16), nullable=False),
-    Column("started_at", Instant),
-    Column("finished_at", Instant),
-    Column("body", Text, nullable=False),
-)
-
-base_image: Final = Table(
-    "base_image",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("task_id", Key, ForeignKey("task.id", ondelete="CASCADE"), nullable=False),
-    Column("reference", String(512), nullable=False, index=True),
-    Column("digest", DigestText),
-    Column("seen_at", Instant),
-    UniqueConstraint("task_id", "reference"),
 )

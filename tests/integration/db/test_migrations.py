@@ -12,11 +12,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 from tests.registry import settings_for
 
-from entrepot.db import access_tables, management_tables, tables
+from entrepot.db import access_tables, management_tables, tables, task_tables
 from entrepot.db.database import open_database
 
 # Each module has added its tables to the one metadata.
-(METADATA,) = {module.metadata for module in (access_tables, management_tables, tables)}
+(METADATA,) = {module.metadata for module in (access_tables, management_tables, tables, task_tables)}
 
 
 def differences(tx: Connection) -> list[Any]:

@@ -2,9 +2,9 @@
 
 from alembic import context
 
-from entrepot.db import access_tables, management_tables, tables
+from entrepot.db import access_tables, management_tables, tables, task_tables
 
-assert access_tables.metadata is tables.metadata is management_tables.metadata  # noqa: S101  all have filled it
+assert all(each.metadata is tables.metadata for each in (access_tables, management_tables, task_tables))  # noqa: S101  all have filled it
 
 context.configure(
     connection=context.config.attributes["connection"],

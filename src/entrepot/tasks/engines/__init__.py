@@ -1,0 +1,1 @@
+"""What runs steps: one small interface, and the engines behind it."""

@@ -1,0 +1,128 @@
+"""What a run needs of a container engine: a machine of its own, in which lines and clients run.
+
+A machine is one attempt's: it has its own names (containers, networks, volumes), its own folders and its own log-ins,
+sees nothing of other runs, and leaves nothing behind when it is closed. In it there are a shell, the engine's client
+and nothing else; no network. The client reaches the engine through a socket that permits what a run may (DESIGN D11).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Final, Protocol, TypeAlias
+
+# Takes output as it comes, standard output and errors mixed. Called from one thread at a time for each call.
+Sink: TypeAlias = Callable[[bytes], None]
+
+# Where every step finds them (ACR-TASKS 2.4).
+WORKSPACE: Final = "/workspace"
+HOME: Final = "/acb/home"
+
+
+class EngineFailed(Exception):
+    """The engine does not answer, or not as it should; what it said. The run can be tried elsewhere."""
+
+
+class TimedOut(Exception):
+    """The call took longer than its seconds, and was ended with all that it had started in the machine's shell."""
+
+
+class Canceled(Exception):
+    """The run was told to stop, and the call was ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """How something runs in a machine.
+
+    ``seconds``: it is ended after so many (TimedOut). ``canceled``: it is ended when that is set (Canceled).
+    ``folder``: where, below or at WORKSPACE. ``env``: beside HOME, of the shell or client itself, never on a command
+    line.
+    """
+
+    output: Sink
+    seconds: float
+    canceled: Event
+    folder: str = WORKSPACE
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    input: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a machine and each container in it may use; None: what the engine gives.
+
+    ``memory``: bytes; ``cpus``: processors; ``processes``: how many at once.
+    """
+
+    memory: int | None = None
+    cpus: float | None = None
+    processes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """For whom a machine is made.
+
+    ``run``: unique in the deployment (a run's row and attempt), letters, digits and -. ``source``: a folder of the
+    worker that becomes WORKSPACE; the machine owns it from then on. ``allowance``: of each container.
+    """
+
+    run: str
+    source: Path
+    allowance: Allowance = field(default_factory=Allowance)
+
+
+class Machine(Protocol):
+    """One attempt's. Calls may be made from several threads at once."""
+
+    # What the machine calls the volumes that hold WORKSPACE and HOME: for ``--volume NAME:/workspace``.
+    workspace: str
+    home: str
+
+    def shell(self, line: str, call: Call, /) -> int:
+        """Run a line (or several) in the machine's own shell; its exit code.
+
+        The line comes from whoever wrote the task and may do in the machine whatever it likes.
+        Raises TimedOut, Canceled, EngineFailed.
+        """
+        ...
+
+    def client(self, arguments: Sequence[str], call: Call, /) -> int:
+        """Run the engine's client (``docker``) with these arguments, without a shell; its exit code.
+
+        Raises TimedOut, Canceled, EngineFailed.
+        """
+        ...
+
+    def write(self, path: str, content: bytes, /) -> None:
+        """Put a file below WORKSPACE or HOME, for its owner alone. Raises EngineFailed."""
+        ...
+
+    def remove(self, container: str, /) -> None:
+        """Remove a container of the machine by its name, at once, whatever it does. None of that name is no error."""
+        ...
+
+    def close(self) -> None:
+        """Remove all that the machine has in the engine and on the disk. Twice is safe. Never raises."""
+        ...
+
+
+class Engine(Protocol):
+    """A container engine of this worker."""
+
+    # docker or podman, and its version.
+    name: str
+    version: str
+
+    def machine(self, order: Order, /) -> Machine:
+        """Raises EngineFailed."""
+        ...
+
+    def clear(self, runs: set[str], /) -> list[str]:
+        """Remove what runs left behind that are not among these (``Order.run``); which ones. Raises EngineFailed.
+
+        Called by a worker for what it and its predecessors on the same engine made, so only objects with this
+        deployment's label are looked at.
+        """
+        ...
