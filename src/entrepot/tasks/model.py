@@ -1,0 +1,86 @@
+"""What tasks, runs and requests for runs have in common, in the shape of their JSON (ACR-TASKS 5.2 to 6.1)."""
+
+from enum import StrEnum
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+TIMEOUT: Final = 3600
+# Seconds: what a run may be given.
+Timeout = Annotated[int, Meta(ge=300, le=28_800)]
+Text = Annotated[str, Meta(max_length=4096)]
+
+
+class Platform(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What a build is for. In the case that it was written in, as ACR keeps it."""
+
+    os: Annotated[str, Meta(pattern="(?i)^(linux|windows)$")]
+    architecture: Annotated[str, Meta(pattern="(?i)^(amd64|x86|386|arm|arm64)$")] | None = None
+    variant: Annotated[str, Meta(pattern="(?i)^v[678]$")] | None = None
+
+
+class AgentConfiguration(Struct, frozen=True, rename="camel"):
+    """How much of a machine a run gets: processors."""
+
+    cpu: Annotated[int, Meta(ge=1, le=64)] = 2
+
+
+class Argument(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A build argument; ``value`` is absent where it is secret and is not to be shown."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=256)]
+    value: Text | None = None
+    is_secret: bool = False
+    type: str = "Argument"
+
+
+class SetValue(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A value for templates, found as ``.Values.NAME``; absent as an argument's."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=256)]
+    value: Text | None = None
+    is_secret: bool = False
+    type: str = "SetValue"
+
+
+class SecretKind(StrEnum):
+    """What the value of a credential is: itself, or where a vault keeps it."""
+
+    OPAQUE = "Opaque"
+    VAULT = "Vaultsecret"
+
+
+class SecretObject(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Half of a credential."""
+
+    value: Text | None = None
+    type: SecretKind = SecretKind.OPAQUE
+
+
+class CustomRegistry(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """How a run signs in to another registry: by name and password, or as one of its identities."""
+
+    user_name: SecretObject | None = None
+    password: SecretObject | None = None
+    identity: Text | None = None
+
+
+class LoginMode(StrEnum):
+    """Whether a run is signed in to its own registry by itself."""
+
+    NONE = "None"
+    DEFAULT = "Default"
+
+
+class SourceRegistry(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """How a run signs in to its own registry. ``identity``: [system], [caller] or a client id."""
+
+    login_mode: LoginMode | None = None
+    identity: Text | None = None
+
+
+class Credentials(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """``custom_registries``: by login server."""
+
+    source_registry: SourceRegistry | None = None
+    custom_registries: Annotated[dict[str, CustomRegistry], Meta(max_length=64)] | None = None
