@@ -93,7 +93,7 @@ class Outbound:
 
     @contextmanager
     def _answered(self, request: Request) -> Generator[tuple[httpcore.Response, "_Call"]]:
-        deadline = Deadline.within(request.seconds)
+        deadline = Deadline.within(request.seconds, request.canceled)
         call = _call_of(request)
         with self._turn(call, deadline):
             for _ in range(MAX_REDIRECTS + 1):

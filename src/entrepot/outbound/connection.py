@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 from typing import Any, Final
 
 import httpcore
@@ -22,20 +23,25 @@ Resolve = Callable[[str, int], Sequence[str]]
 
 _PIECE: Final = 64 * 1024
 _RESOLVERS: Final = 8
+# How often a read looks whether it is still wanted.
+_LOOK: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When the whole call must be over."""
+    """When the whole call must be over, or is not wanted any more."""
 
     at: float
+    canceled: Event | None = None
 
     @classmethod
-    def within(cls, seconds: float) -> "Deadline":
-        return cls(time.monotonic() + seconds)
+    def within(cls, seconds: float, canceled: Event | None = None) -> "Deadline":
+        return cls(time.monotonic() + seconds, canceled)
 
     def left(self) -> float:
-        """Seconds, more than none. Raises httpcore.TimeoutException."""
+        """Seconds, more than none. Raises httpcore.TimeoutException, and OutboundError when it is canceled."""
+        if self.canceled is not None and self.canceled.is_set():
+            raise OutboundError(Reason.CANCELED, "the call")
         left = self.at - time.monotonic()
         if left <= 0:
             raise httpcore.ReadTimeout
@@ -123,7 +129,11 @@ class _TimedStream(httpcore.NetworkStream):
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002  the deadline stands for it
-        return self._stream.read(max_bytes, self._deadline.left())
+        while True:
+            try:
+                return self._stream.read(max_bytes, min(self._deadline.left(), _LOOK))
+            except httpcore.ReadTimeout:
+                self._deadline.left()
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002  the deadline stands for it
         for start in range(0, len(buffer), _PIECE):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from threading import Event
 from typing import Final
 
 import httpx
@@ -22,6 +23,7 @@ class Reason(Enum):
     ANSWER_INVALID = auto()
     ANSWER_TOO_LARGE = auto()
     REDIRECT_REFUSED = auto()
+    CANCELED = auto()
 
 
 TEXTS: Final[Mapping[Reason, str]] = {
@@ -36,6 +38,7 @@ TEXTS: Final[Mapping[Reason, str]] = {
     Reason.ANSWER_INVALID: "what answers there does not speak HTTP",
     Reason.ANSWER_TOO_LARGE: "the answer is larger than is accepted",
     Reason.REDIRECT_REFUSED: "it redirects too often, or from https to http",
+    Reason.CANCELED: "whoever asked does not want the answer any more",
 }
 
 
@@ -53,7 +56,10 @@ class OutboundError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call. ``seconds`` bounds all of it, redirects too; ``limit`` bounds the unpacked body, in bytes."""
+    """One call. ``seconds`` bounds all of it, redirects too; ``limit`` bounds the unpacked body, in bytes.
+
+    ``canceled``: ends it within seconds when it is set, also while the target is silent.
+    """
 
     method: str
     url: str
@@ -61,6 +67,7 @@ class Request:
     body: bytes = field(default=b"", repr=False)
     seconds: float = 10.0
     limit: int = 1024 * 1024
+    canceled: Event | None = None
 
 
 @dataclass(frozen=True, slots=True)

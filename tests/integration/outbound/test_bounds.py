@@ -69,6 +69,36 @@ def test_a_server_that_reads_slowly_is_timed_out(outbound: Outbound) -> None:
     assert raised.value.reason is Reason.TIMED_OUT
 
 
+def test_a_call_that_nobody_wants_any_more_ends(outbound: Outbound) -> None:
+    canceled = threading.Event()
+
+    def silent(_asked: Asked) -> Iterator[bytes]:
+        canceled.set()
+        servers[0].over.wait(60)
+        yield b""
+
+    servers: list[Server] = []
+    with serving(silent) as server:
+        servers.append(server)
+        began = time.monotonic()
+        with pytest.raises(OutboundError) as raised:
+            outbound.send(Request("GET", f"http://{server.place}/", seconds=60, canceled=canceled))
+        assert raised.value.reason is Reason.CANCELED
+        assert time.monotonic() - began < 30
+
+
+def test_an_answer_that_comes_late_is_read_also_over_tls(outbound: Outbound, ca: Authority) -> None:
+    def late(_asked: Asked) -> Iterator[bytes]:
+        yield HEAD + b"content-length: 4\r\n\r\nla"
+        servers[0].over.wait(1.5)
+        yield b"te"
+
+    servers: list[Server] = []
+    with serving(late, ca.server) as server:
+        servers.append(server)
+        assert outbound.send(Request("GET", f"https://{server.place}/", seconds=60)).body == b"late"
+
+
 def test_a_resolver_that_stalls_is_timed_out(ca: Authority) -> None:
     released = threading.Event()
 
