@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
@@ -24,7 +24,7 @@ from entrepot.app.first_start import BOOTSTRAP_FILE
 from entrepot.app.parts import open_content, utc_now
 from entrepot.app.secret_key import SECRET_KEY_FILE
 from entrepot.app.upkeep import open_existing
-from entrepot.content.model import ContentStore
+from entrepot.content.model import ContentStore, Piece
 from entrepot.db.database import Database
 from entrepot.db.dump import dump
 from entrepot.db.migrate import HEAD
@@ -118,25 +118,37 @@ def _dump(tx: Connection, target: Path) -> Complete:
             file.write(line)
             rows += 1
     with _durable(target / _PLACES) as file:
-        for row in _blobs(tx):
-            file.write(msgspec.json.encode(row) + b"\n")
+        for content in _contents(tx):
+            file.write(msgspec.json.encode(content) + b"\n")
     return Complete(FORMAT, HEAD, utc_now(), rows, f"sha256:{running.hexdigest()}")
 
 
-def _blobs(tx: Connection) -> Iterator[queries.BlobRow]:
+class _Content(NamedTuple):
+    """A blob, or a part of a file that no manifest names: both lie in the backup by their digests."""
+
+    digest: str
+    size: int
+    pieces: tuple[Piece, ...]
+
+
+def _contents(tx: Connection) -> Iterator[_Content]:
     last = 0
-    while batch := queries.blobs_after(tx, last):
-        yield from batch
-        last = batch[-1].id
+    while blobs := queries.blobs_after(tx, last):
+        yield from (_Content(row.digest, row.size, row.pieces) for row in blobs)
+        last = blobs[-1].id
+    session = ""
+    while blocks := queries.blocks_after(tx, session):
+        yield from (_Content(row.digest, row.size, row.pieces) for row in blocks)
+        session = blocks[-1].session
 
 
-def _places(target: Path) -> Iterator[queries.BlobRow]:
+def _places(target: Path) -> Iterator[_Content]:
     with (target / _PLACES).open("rb") as places:
         for line in places:
-            yield msgspec.json.decode(line, type=queries.BlobRow)
+            yield msgspec.json.decode(line, type=_Content)
 
 
-def _copy_blob(store: ContentStore, target: Path, row: queries.BlobRow, copied: Copied) -> bool:
+def _copy_blob(store: ContentStore, target: Path, row: _Content, copied: Copied) -> bool:
     """Copy the blob if the target lacks it. One whose bytes are not right is told, and the others go on."""
     digest = Digest.parse(row.digest)
     path = blob_path(target, digest)
@@ -158,7 +170,7 @@ class _DamagedError(Exception):
     """The store does not have the blob's bytes."""
 
 
-def _copy_bytes(store: ContentStore, row: queries.BlobRow, digest: Digest, file: BinaryIO) -> None:
+def _copy_bytes(store: ContentStore, row: _Content, digest: Digest, file: BinaryIO) -> None:
     running = digest.hasher()
     try:
         for chunk in store.read(row.pieces, 0, row.size):

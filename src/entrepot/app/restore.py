@@ -27,6 +27,7 @@ from entrepot.app.backup import (
 )
 from entrepot.app.parts import open_catalog, open_content, utc_now
 from entrepot.catalog.blobs.queries import insert_pieces
+from entrepot.catalog.files.blocks import remove_file
 from entrepot.catalog.model import BlobId
 from entrepot.content.model import Appender, ContentStore, Piece
 from entrepot.db.database import Database
@@ -57,6 +58,10 @@ def restore(settings: Settings, source: Path, progress: Progress) -> Copied:
         copied = Copied(complete.rows)
         for row in _absent(database):
             _restore_blob(database, store, source, row, copied)
+            progress(copied)
+        database.write(queries.drop_waiting_blocks)
+        for block in _absent_blocks(database):
+            _restore_block(database, store, source, block, copied)
             progress(copied)
         copy_files(source, settings.data_dir)
         database.write(queries.delete_hold, mark)
@@ -117,6 +122,33 @@ def _restore_blob(database: Database, store: ContentStore, source: Path, row: qu
         copied.damaged.append(row.digest)
         return
     database.write(insert_pieces, BlobId(row.id), store.commit(session, digest, row.size, sealed))
+    copied.blobs += 1
+    copied.size += row.size
+
+
+def _absent_blocks(database: Database) -> Iterator[queries.BlockRow]:
+    last = ""
+    while batch := database.read(queries.blocks_after, last):
+        yield from (row for row in batch if not row.pieces and row.size)
+        last = batch[-1].session
+
+
+def _restore_block(
+    database: Database, store: ContentStore, source: Path, row: queries.BlockRow, copied: Copied
+) -> None:
+    """Under the session that it had: keys of this store belong to it as they did to that of the other. A file that
+    lacks bytes is of no use, and goes.
+    """
+    digest = Digest.parse(row.digest)
+    store.discard(row.session, ())  # what a restore that was cut left of it
+    sealed, found = stage(store, row.session, digest, blob_path(source, digest))
+    if found != digest:
+        store.discard(row.session, sealed)
+        database.write(remove_file, row.file, (), utc_now())
+        copied.damaged.append(row.digest)
+        return
+    (piece,) = store.commit(row.session, digest, row.size, sealed)
+    database.write(queries.place_block, row.session, piece)
     copied.blobs += 1
     copied.size += row.size
 

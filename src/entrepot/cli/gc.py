@@ -70,7 +70,8 @@ def _collect(site: "Site") -> None:
     print(f"condemned: {done.condemned} links, {done.condemned_bytes} bytes; revived: {done.revived}")
     print(f"deleted:   {done.deleted} blobs, {done.deleted_bytes} bytes; their files go when no download can need them")
     print(f"freed:     {done.freed} files, {done.freed_bytes} bytes")
-    print(f"ended:     {done.uploads} uploads; removed: {done.repositories} empty repositories")
+    removed = f"{done.repositories} empty repositories, {done.files} expired files"
+    print(f"ended:     {done.uploads} uploads; removed: {removed}")
     if done.stuck:
         print(f"stuck:     {done.stuck} files, to be tried again")
 
@@ -83,7 +84,8 @@ def _plan(site: "Site") -> None:
     print(f"condemn: {would.condemned} links, {would.condemned_bytes} bytes")
     print(f"delete:  {would.deleted} blobs, {would.deleted_bytes} bytes")
     print(f"free:    {would.freed} files, {would.freed_bytes} bytes")
-    print(f"end:     at most {would.uploads} uploads; remove: {would.repositories} empty repositories")
+    removed = f"{would.repositories} empty repositories, {would.files} expired files"
+    print(f"end:     at most {would.uploads} uploads; remove: {removed}")
 
 
 def _explain(site: "Site", digest: str, repository: str | None) -> None:

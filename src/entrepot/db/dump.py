@@ -23,11 +23,14 @@ from entrepot.db.tables import (
     upload_piece,
     worker,
 )
+from entrepot.db.task_tables import kept_block
 
 # Where bytes lie, who is at work and who is signed in right now say nothing about another machine.
 _LOCAL: Final = frozenset(
     {blob_location, collection_hold, operation, retired_key, upload, upload_piece, worker, handle, sign_in_failure}
 )
+# The same of single columns: they come back empty.
+_LOCAL_COLUMNS: Final = frozenset({kept_block.c.store, kept_block.c.key, kept_block.c.key_scope})
 _BATCH: Final = 500
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -42,8 +45,9 @@ def dumped_tables(tables: MetaData = metadata) -> list[Table]:
 def dump(tx: Connection) -> Iterator[bytes]:
     """Every row as a line. Rows are read as they are asked for, so memory does not grow with the catalog."""
     for table in dumped_tables():
-        names = [str(column.name) for column in table.columns]
-        for row in tx.execute(select(table).order_by(*table.primary_key).execution_options(yield_per=_BATCH)):
+        columns = [column for column in table.columns if column not in _LOCAL_COLUMNS]
+        names = [str(column.name) for column in columns]
+        for row in tx.execute(select(*columns).order_by(*table.primary_key).execution_options(yield_per=_BATCH)):
             yield _encode((str(table.name), dict(zip(names, row, strict=True)))) + b"\n"
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-from entrepot.db.columns import Instant, Key, Name
+from entrepot.db.columns import DigestText, Instant, Key, Name
 from entrepot.db.schema import metadata
 
 task: Final = Table(
@@ -59,6 +59,8 @@ task_run: Final = Table(
     Column("secrets", Text),
     # JSON: what came of it.
     Column("outcome", Text, nullable=False, server_default="{}"),
+    # How often a worker began it: what an earlier one left in an engine is removed.
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("is_archived", Boolean, nullable=False, server_default=false()),
     Column("is_canceled", Boolean, nullable=False, server_default=false()),
     Column("created_at", Instant, nullable=False),
@@ -78,6 +80,8 @@ task_run: Final = Table(
         postgresql_where=text("finished_at IS NULL"),
     ),
     Index(None, "finished_at"),
+    # For files that go.
+    Index(None, "log_file"),
 )
 
 # A run's log while it grows.
@@ -124,6 +128,36 @@ agent_pool: Final = Table(
     UniqueConstraint("registry_id", "key"),
 )
 
+# When a timer of an enabled task is due next.
+task_timer: Final = Table(
+    "task_timer",
+    metadata,
+    Column("task_id", Key, ForeignKey("task.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Name, primary_key=True),
+    Column("schedule", String(256), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Index(None, "due_at"),
+)
+
+# What a trigger made of each thing that happened: of one thing, by its key, once.
+task_evaluation: Final = Table(
+    "task_evaluation",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("task_id", Key, ForeignKey("task.id", ondelete="CASCADE"), nullable=False),
+    # timer, source, image; the trigger's name; and a moment, a commit or a digest.
+    Column("kind", String(16), nullable=False),
+    Column("trigger", Name, nullable=False),
+    Column("key", String(512), nullable=False),
+    Column("at", Instant, nullable=False),
+    # The run that it began, or why there is none.
+    Column("run_id", Key, ForeignKey("task_run.id", ondelete="SET NULL")),
+    Column("reason", Text, nullable=False),
+    UniqueConstraint("task_id", "kind", "trigger", "key"),
+    Index(None, "task_id", "id"),
+    Index(None, "at"),
+)
+
 # What lies in the content store and is no blob of a repository: sources of runs, and their logs.
 kept_file: Final = Table(
     "kept_file",
@@ -149,8 +183,13 @@ kept_block: Final = Table(
     # What the client calls it, and which part it is.
     Column("name", String(128), nullable=False),
     Column("number", Integer),
-    # JSON: the store's pieces, once its bytes are there.
-    Column("pieces", Text),
+    # Of its bytes, once they are there; the length is what the client announced, until then.
+    Column("digest", DigestText),
     Column("length", BigInteger, nullable=False, server_default=text("0")),
+    # Where they lie, if there are any: one piece. Says nothing about another machine.
+    Column("store", String(64)),
+    Column("key", String(512)),
+    Column("key_scope", String(64), nullable=False, server_default=""),
     Index(None, "file_id", "number"),
+    Index(None, "store", "key"),
 )

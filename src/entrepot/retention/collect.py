@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
 import structlog
@@ -20,6 +20,8 @@ from structlog.typing import FilteringBoundLogger
 
 from entrepot.catalog.blobs import queries as blobs
 from entrepot.catalog.blobs.commit import unlink_blobs
+from entrepot.catalog.files import queries as files
+from entrepot.catalog.files.blocks import remove_file
 from entrepot.catalog.model import BlobId, BlobLink
 from entrepot.catalog.uploads import queries as uploads
 from entrepot.content.model import ContentStore, Piece
@@ -64,7 +66,7 @@ class Collector:
 
     def collect(self, is_stopping: Callable[[], bool], progress: Callable[[Tally], None]) -> Tally:
         """Do all that is due, kind after kind, until none is left; ``progress`` is told what was done so far."""
-        steps = (self.delete_unlinked, self.review_links, self.remove_retired, self.end_uploads)
+        steps = (self.delete_unlinked, self.review_links, self.remove_retired, self.end_uploads, self.remove_files)
         paced = [(step, self._site.pacer()) for step in steps]
         total, before = Tally(), None
         while total != before:
@@ -139,6 +141,18 @@ class Collector:
             self._doors.write(uploads.touch, upload_id, min(written, self._site.now()))
             return Tally(postponed=1)
         return self._doors.write(_end_upload, upload_id, before, pieces, self._site.now())
+
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    def remove_files(self) -> Tally:
+        """Take files that have expired out of the catalog, with whatever came of those that are not whole."""
+        expired = self._doors.read(files.expired_files, self._site.now(), self._batch)
+        return sum((self._remove_file(file_id) for file_id in expired), Tally())
+
+    def _remove_file(self, file_id: str) -> Tally:
+        sessions = self._doors.read(files.open_sessions, file_id)
+        staged = [piece for session in sessions for piece in self._store.staged_pieces(session, ())]
+        return self._doors.write(_remove_file, file_id, staged, self._site.now(), self._site.waits.retired)
 
     def _last_written(self, pieces: Sequence[Piece]) -> datetime | None:
         """When a folder's staging file was written to: its row is not touched during one long request."""
@@ -240,6 +254,13 @@ def delete_those_unlinked(tx: Connection, held: Sequence[BlobId], due: datetime)
 
 def _due_keys(tx: Connection, store: str, now: datetime, limit: int) -> list[str]:
     return [] if queries.is_held(tx, now) else queries.due_keys(tx, store, now, limit)
+
+
+def _remove_file(tx: Connection, file_id: str, staged: Sequence[Piece], now: datetime, wait: timedelta) -> Tally:
+    if not files.is_expired(tx, file_id, now):  # somebody may have found a use for it meanwhile
+        return Tally(postponed=1)
+    remove_file(tx, file_id, staged, now + wait)
+    return Tally(files=1)
 
 
 def _end_upload(tx: Connection, upload_id: str, before: datetime, pieces: Sequence[Piece], now: datetime) -> Tally:

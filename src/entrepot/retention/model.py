@@ -87,6 +87,7 @@ class Tally:
     freed_bytes: int = 0
     stuck: int = 0
     uploads: int = 0
+    files: int = 0
     repositories: int = 0
     extra: int = 0
     extra_bytes: int = 0
@@ -101,4 +102,13 @@ class Tally:
     def handled(self) -> int:
         """How many things were looked at."""
         decided = self.kept + self.postponed + self.condemned + self.unlinked
-        return decided + self.deleted + self.freed + self.stuck + self.uploads + self.repositories + self.extra
+        return (
+            decided
+            + self.deleted
+            + self.freed
+            + self.stuck
+            + self.uploads
+            + self.files
+            + self.repositories
+            + self.extra
+        )

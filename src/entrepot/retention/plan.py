@@ -5,6 +5,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from entrepot.catalog.files.queries import count_expired
 from entrepot.catalog.model import BlobId
 from entrepot.retention import queries
 from entrepot.retention.collect import Site
@@ -29,6 +30,7 @@ def plan(site: Site) -> Tally:
     return total + Tally(
         freed=freed,
         freed_bytes=freed_bytes,
+        files=site.doors.read(count_expired, now),
         uploads=site.doors.read(queries.count_idle, now - site.waits.upload),
         repositories=site.doors.read(queries.count_empty, now - site.waits.unlinked),
     )

@@ -25,6 +25,7 @@ from entrepot.db.tables import (
     tag_history,
     upload,
 )
+from entrepot.db.task_tables import kept_block
 from entrepot.retention.model import Link
 
 Pair = tuple[RepositoryId, BlobId]
@@ -185,12 +186,12 @@ def due_keys(tx: Connection, store: str, now: datetime, limit: int) -> list[str]
 
 
 def located(tx: Connection, store: str, keys: Sequence[str]) -> set[str]:
-    """Of these keys the ones that a blob's bytes lie under."""
-    return set(
-        tx.execute(
-            select(blob_location.c.key).where(blob_location.c.store == store, blob_location.c.key.in_(keys))
-        ).scalars()
-    )
+    """Of these keys the ones that bytes of a blob or a file lie under."""
+    named = [
+        select(table.c.key).where(table.c.store == store, table.c.key.in_(keys))
+        for table in (blob_location, kept_block)
+    ]
+    return set(tx.execute(union_all(*named)).scalars())
 
 
 def forget_keys(tx: Connection, store: str, keys: Sequence[str]) -> list[tuple[str, int]]:
@@ -208,7 +209,7 @@ def retry_keys(tx: Connection, store: str, keys: Sequence[str], due: datetime) -
 
 
 class Known(NamedTuple):
-    """What the catalog knows of keys: those it names, and which of their sessions are open."""
+    """What the catalog knows of keys: those it names, and which of their sessions are open, of uploads or files."""
 
     keys: frozenset[str]
     sessions: frozenset[str]
@@ -218,9 +219,15 @@ def known(tx: Connection, store: str, keys: Sequence[str], sessions: Sequence[st
     """One statement, so one state: a session that ends meanwhile leaves its key named."""
     named = [
         select(literal(1), table.c.key).where(table.c.store == store, table.c.key.in_(keys))
-        for table in (blob_location, retired_key)
+        for table in (blob_location, kept_block, retired_key)
     ]
-    rows = tx.execute(union_all(*named, select(literal(2), upload.c.id).where(upload.c.id.in_(sessions)))).fetchall()
+    opened = [
+        select(literal(2), upload.c.id).where(upload.c.id.in_(sessions)),
+        select(literal(2), kept_block.c.session).where(
+            kept_block.c.session.in_(sessions), kept_block.c.digest.is_(None)
+        ),
+    ]
+    rows = tx.execute(union_all(*named, *opened)).fetchall()
     return Known(frozenset(row[1] for row in rows if row[0] == 1), frozenset(row[1] for row in rows if row[0] != 1))
 
 

@@ -120,7 +120,7 @@ async def test_a_dry_run_tells_what_is_due_and_changes_nothing(
         f"condemn: 1 links, {len(UNNAMED)} bytes",
         "delete:  0 blobs, 0 bytes",
         "free:    0 files, 0 bytes",
-        "end:     at most 0 uploads; remove: 0 empty repositories",
+        "end:     at most 0 uploads; remove: 0 empty repositories, 0 expired files",
     ]
     assert everything() == before
 

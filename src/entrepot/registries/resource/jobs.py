@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from entrepot.arm.operations.record import conclude
+from entrepot.catalog.files.blocks import remove_files_of
 from entrepot.catalog.model import RegistryId, RepositoryId
 from entrepot.catalog.repositories.delete import empty_some
 from entrepot.jobs.model import Every, Json, Queue, Workflow
@@ -18,6 +19,8 @@ DELETION: Final = Workflow("registries.delete", _QUEUE)
 _FORGETTING: Final = Workflow("registries.forget", _QUEUE, Every(3600))
 # Manifests of one transaction: SQLite has one writer, and pushes wait for it.
 _BATCH: Final = 200
+# Files of one transaction; each may have thousands of blocks.
+_FILES: Final = 10
 
 
 def _delete(run: Run, operation: str, registry: int) -> None:
@@ -30,6 +33,8 @@ def _empty(run: Run, registry: RegistryId) -> Json:
         while run.write(_empty_some, run, registry, repository):
             if run.stopping:
                 break
+    while run.write(remove_files_of, registry, _FILES, run.now) and not run.stopping:
+        pass
     return None
 
 

@@ -13,6 +13,7 @@ from entrepot.db.management_tables import replication, webhook
 from entrepot.db.prepared import Prepared
 from entrepot.db.statements import upsert
 from entrepot.db.tables import HIDDEN, manifest, registry, registry_blob, repository, resource_group, upload
+from entrepot.db.task_tables import kept_file
 
 
 class RegistryRow(NamedTuple):
@@ -204,10 +205,10 @@ def uses(tx: Connection, registry_id: int) -> Uses:
 
 
 def holds_anything(tx: Connection, registry_id: int) -> bool:
-    """A repository, even an emptied one, an upload, or a blob that collection has not come to."""
+    """A repository, even an emptied one, an upload, a blob that collection has not come to, or a file."""
     return any(
         tx.execute(select(table.c.registry_id).where(table.c.registry_id == registry_id).limit(1)).one_or_none()
-        for table in (repository, upload, registry_blob)
+        for table in (repository, upload, registry_blob, kept_file)
     )
 
 

@@ -57,6 +57,10 @@ class Check:
         inspector = Inspector(site, pacer, self.looked)
         for window in _windows(site, queries.next_blobs, _BLOBS):
             yield from inspector.check(window)
+        last = ""
+        while blocks := site.doors.read(queries.next_blocks, last, _BLOBS):
+            yield from inspector.check_blocks(blocks)
+            last = blocks[-1].session
 
     def repair(self, finding: Finding) -> bool:
         """Put it right if that can be done here."""

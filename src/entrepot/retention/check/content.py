@@ -1,6 +1,6 @@
 """The store against the catalog: what is missing, what is wrong, what is extra."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
@@ -14,7 +14,7 @@ from entrepot.content.model import Piece, StoredKey
 from entrepot.errors import Problem
 from entrepot.oci.digest import Digest
 from entrepot.retention.check import queries
-from entrepot.retention.check.model import CheckedBlob, Fault, Finding, Looked, Repair
+from entrepot.retention.check.model import CheckedBlob, CheckedBlock, Fault, Finding, Looked, Repair
 from entrepot.retention.check.queries import Window
 from entrepot.retention.collect import Site
 from entrepot.retention.pacing import Pacer
@@ -62,6 +62,25 @@ class Inspector:
             if finding is not None:
                 yield finding
 
+    def check_blocks(self, blocks: Sequence[CheckedBlock]) -> Iterator[Finding]:
+        """Parts of files whose bytes are not what the catalog says. Nobody pushes a log again: they stay as they are
+        until somebody looks or the file expires.
+        """
+        for block in blocks:
+            self.looked.files += 1
+            if any(piece.store != self.site.store.name for piece in block.pieces):
+                self.looked.elsewhere += 1
+            elif (state := self._state_of_block(block)) is not State.SOUND:
+                detail = {"size": block.size, "keys": ", ".join(piece.key for piece in block.pieces)}
+                yield Finding(_FAULTS[state], f"file {block.file}", detail)
+
+    def _state_of_block(self, block: CheckedBlock) -> State:
+        """Looked at again when it seems wrong: it may have been removed meanwhile."""
+        state = self.inspect(block)
+        if state is State.SOUND or self.site.doors.read(queries.find_block, block.session) is None:
+            return State.SOUND
+        return self.inspect(block)
+
     def _check(self, blob: CheckedBlob) -> Finding | None:
         state = self.inspect(blob)
         if _agrees(blob, state):
@@ -72,7 +91,7 @@ class Inspector:
         state = self.inspect(again)
         return None if _agrees(again, state) else self._finding(again, state)
 
-    def inspect(self, blob: CheckedBlob) -> State:
+    def inspect(self, blob: CheckedBlob | CheckedBlock) -> State:
         """Whether all bytes are there, and right if they are to be read."""
         if sum(piece.length for piece in blob.pieces) != blob.size:
             return State.MISSING
@@ -85,7 +104,7 @@ class Inspector:
             return self._state_of(blob, problem)
         return State.SOUND
 
-    def _state_of(self, blob: CheckedBlob, problem: Problem) -> State:
+    def _state_of(self, blob: CheckedBlob | CheckedBlock, problem: Problem) -> State:
         told = {str(value) for value in problem.detail.values()}
         # A folder says EIO of a disk's fault and of a short file; the latter it would not hand out as a file either.
         is_short = _SHORT in told or (_IO_ERROR in told and self.site.store.local_path(blob.pieces) is None)
@@ -96,7 +115,7 @@ class Inspector:
         for _ in self.site.store.read((piece,), piece.length - 1, piece.length):
             pass
 
-    def _hash(self, blob: CheckedBlob, pacer: Pacer) -> str:
+    def _hash(self, blob: CheckedBlob | CheckedBlock, pacer: Pacer) -> str:
         digest = Digest.parse(blob.digest)
         running = digest.hasher()
         for chunk in self.site.store.read(blob.pieces, 0, blob.size):

@@ -52,6 +52,7 @@ class Looked:
     young: int = 0
     young_bytes: int = 0
     manifests: int = 0
+    files: int = 0
 
 
 class CheckedBlob(NamedTuple):
@@ -61,6 +62,16 @@ class CheckedBlob(NamedTuple):
     digest: str
     size: int
     is_corrupt: bool
+    pieces: tuple[Piece, ...]
+
+
+class CheckedBlock(NamedTuple):
+    """A part of a file that no manifest names, and where it lies."""
+
+    session: str
+    file: str
+    digest: str
+    size: int
     pieces: tuple[Piece, ...]
 
 

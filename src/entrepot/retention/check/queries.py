@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, exists, func, insert, or_, select, update
 
 from entrepot.catalog.model import BlobId, RegistryId, RepositoryId
 from entrepot.content.model import Piece
@@ -25,8 +25,9 @@ from entrepot.db.tables import (
     retired_key,
     tag,
 )
+from entrepot.db.task_tables import kept_block
 from entrepot.oci.manifest import ReferenceKind
-from entrepot.retention.check.model import Absent, CheckedBlob, Stray, WrongCounts, WrongUsage, WrongUses
+from entrepot.retention.check.model import Absent, CheckedBlob, CheckedBlock, Stray, WrongCounts, WrongUsage, WrongUses
 
 
 class Window(NamedTuple):
@@ -321,20 +322,49 @@ def recount(tx: Connection, repository_id: RepositoryId) -> None:
     )
 
 
+# --- files ------------------------------------------------------------------------------------------------------------
+
+_BLOCKS: Final = select(
+    kept_block.c.session,
+    kept_block.c.file_id,
+    kept_block.c.digest,
+    kept_block.c.length,
+    kept_block.c.store,
+    kept_block.c.key,
+    kept_block.c.key_scope,
+).where(kept_block.c.digest.is_not(None))
+
+
+def next_blocks(tx: Connection, above: str, limit: int) -> list[CheckedBlock]:
+    """Parts of files by their sessions, also of those that are not whole yet."""
+    rows = tx.execute(_BLOCKS.where(kept_block.c.session > above).order_by(kept_block.c.session).limit(limit))
+    return [_block(row) for row in rows]
+
+
+def find_block(tx: Connection, session: str) -> CheckedBlock | None:
+    row = tx.execute(_BLOCKS.where(kept_block.c.session == session)).one_or_none()
+    return None if row is None else _block(row)
+
+
+# Any: SQLAlchemy's columns know their types only in part; the row becomes a typed value at once.
+def _block(row: Row[*tuple[Any, ...]]) -> CheckedBlock:
+    pieces = () if row.key is None else (Piece(row.store, row.key, row.length, row.key_scope),)
+    return CheckedBlock(row.session, row.file_id, row.digest, row.length, pieces)
+
+
 # --- keys -------------------------------------------------------------------------------------------------------------
 
 
 def doomed_keys(tx: Connection, limit: int) -> list[tuple[str, str]]:
-    """Bytes that a blob lies under and that are queued to be removed: store and key."""
-    rows = tx.execute(
-        select(retired_key.c.store, retired_key.c.key)
-        .where(exists().where(blob_location.c.store == retired_key.c.store, blob_location.c.key == retired_key.c.key))
-        .limit(limit)
-    )
+    """Bytes of a blob or a file that are queued to be removed: store and key."""
+    named = [
+        exists().where(table.c.store == retired_key.c.store, table.c.key == retired_key.c.key)
+        for table in (blob_location, kept_block)
+    ]
+    rows = tx.execute(select(retired_key.c.store, retired_key.c.key).where(or_(*named)).limit(limit))
     return [(row[0], row[1]) for row in rows]
 
 
 def any_located(tx: Connection, store: str, keys: Sequence[str]) -> bool:
-    return tx.execute(
-        select(exists().where(blob_location.c.store == store, blob_location.c.key.in_(keys)))
-    ).scalar_one()
+    named = [exists().where(table.c.store == store, table.c.key.in_(keys)) for table in (blob_location, kept_block)]
+    return tx.execute(select(or_(*named))).scalar_one()

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from entrepot.db.columns import Instant, Key, Name
+from entrepot.db.columns import DigestText, Instant, Key, Name
 
 revision = "0004"
 down_revision = "0003"
@@ -16,6 +16,7 @@ def upgrade() -> None:
     _files()
     _tasks()
     _runs()
+    _triggers()
 
 
 def _files() -> None:
@@ -39,12 +40,16 @@ def _files() -> None:
         sa.Column("file_id", sa.String(length=32), nullable=False),
         sa.Column("name", sa.String(length=128), nullable=False),
         sa.Column("number", sa.Integer(), nullable=True),
-        sa.Column("pieces", sa.Text(), nullable=True),
+        sa.Column("digest", DigestText, nullable=True),
         sa.Column("length", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("store", sa.String(length=64), nullable=True),
+        sa.Column("key", sa.String(length=512), nullable=True),
+        sa.Column("key_scope", sa.String(length=64), server_default="", nullable=False),
         sa.ForeignKeyConstraint(["file_id"], ["kept_file.id"], name=op.f("fk_kept_block_file_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("session", name=op.f("pk_kept_block")),
     )
     op.create_index(op.f("ix_kept_block_file_id_number"), "kept_block", ["file_id", "number"], unique=False)
+    op.create_index(op.f("ix_kept_block_store_key"), "kept_block", ["store", "key"], unique=False)
 
 
 def _tasks() -> None:
@@ -98,6 +103,7 @@ def _runs() -> None:
         sa.Column("request", sa.Text(), nullable=False),
         sa.Column("secrets", sa.Text(), nullable=True),
         sa.Column("outcome", sa.Text(), server_default="{}", nullable=False),
+        sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("is_archived", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("is_canceled", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
@@ -114,6 +120,7 @@ def _runs() -> None:
         sa.UniqueConstraint("registry_id", "number", name=op.f("uq_task_run_registry_id_number")),
     )
     op.create_index(op.f("ix_task_run_finished_at"), "task_run", ["finished_at"], unique=False)
+    op.create_index(op.f("ix_task_run_log_file"), "task_run", ["log_file"], unique=False)
     op.create_index(
         "ix_task_run_open",
         "task_run",
@@ -155,3 +162,37 @@ def _runs() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task_run_resource")),
         sa.UniqueConstraint("registry_id", "key", name=op.f("uq_task_run_resource_registry_id_key")),
     )
+
+
+def _triggers() -> None:
+    op.create_table(
+        "task_timer",
+        sa.Column("task_id", Key, nullable=False),
+        sa.Column("name", Name, nullable=False),
+        sa.Column("schedule", sa.String(length=256), nullable=False),
+        sa.Column("due_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["task_id"], ["task.id"], name=op.f("fk_task_timer_task_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("task_id", "name", name=op.f("pk_task_timer")),
+    )
+    op.create_index(op.f("ix_task_timer_due_at"), "task_timer", ["due_at"], unique=False)
+    op.create_table(
+        "task_evaluation",
+        sa.Column("id", Key, nullable=False),
+        sa.Column("task_id", Key, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("trigger", Name, nullable=False),
+        sa.Column("key", sa.String(length=512), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("run_id", Key, nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["task_run.id"], name=op.f("fk_task_evaluation_run_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["task_id"], ["task.id"], name=op.f("fk_task_evaluation_task_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_task_evaluation")),
+        sa.UniqueConstraint(
+            "task_id", "kind", "trigger", "key", name=op.f("uq_task_evaluation_task_id_kind_trigger_key")
+        ),
+    )
+    op.create_index(op.f("ix_task_evaluation_at"), "task_evaluation", ["at"], unique=False)
+    op.create_index(op.f("ix_task_evaluation_task_id_id"), "task_evaluation", ["task_id", "id"], unique=False)
