@@ -6,7 +6,7 @@ in a warning; a wrong type or value is an error that names the member and what i
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -37,18 +37,36 @@ def parse_object(raw: bytes) -> dict[str, Json]:
         ) from None
 
 
-def merge(current: dict[str, Json], patch: dict[str, Json]) -> dict[str, Json]:
-    """The patch laid over what is there. Tags are replaced as a whole, as Azure's resource providers do it."""
+def merge(current: dict[str, Json], patch: dict[str, Json], by_name: Collection[str] = ()) -> dict[str, Json]:
+    """The patch laid over what is there. Tags are replaced as a whole, as Azure's resource providers do it; lists too,
+    but ``by_name``: each element of those is laid over the one of its name, and the others stay.
+    """
     merged = dict(current)
     for name, value in patch.items():
         below = _members(value)
         if value is None:
             merged.pop(name, None)
+        elif name in by_name and isinstance(value, list):
+            merged[name] = _merge_lists(merged.get(name), value, by_name)
         elif below is None:
             merged[name] = value
         else:
-            merged[name] = merge({} if name == "tags" else _members(merged.get(name)) or {}, below)
+            merged[name] = merge({} if name == "tags" else _members(merged.get(name)) or {}, below, by_name)
     return merged
+
+
+def _merge_lists(current: Json, patch: Json, by_name: Collection[str]) -> list[Json]:
+    """What has no name stands behind: the check of the type tells of it."""
+    named: dict[Json, Json] = {}
+    others: list[Json] = []
+    for element in (*(current or ()), *patch):
+        members = _members(element)
+        name = None if members is None else members.get("name")
+        if members is None or not isinstance(name, str):
+            others.append(element)
+        else:
+            named[name] = merge(named.get(name, {}), members, by_name)
+    return [*named.values(), *others]
 
 
 def _members(value: Json) -> dict[str, Json] | None:
@@ -139,10 +157,13 @@ def _choices(kind: inspect.Type) -> Iterator[Json]:
 
 def _member(kind: inspect.Type, name: str) -> inspect.Type | None:
     match kind:
-        case inspect.StructType(fields=fields):
+        case inspect.StructType(fields=fields, tag_field=tag_field, tag=tag):
+            if name == tag_field:
+                return inspect.LiteralType((tag,))
             return next((field.type for field in fields if field.encode_name == name), None)
         case inspect.UnionType(types=types):
-            return next((found for each in types if (found := _member(each, name)) is not None), None)
+            found = tuple(member for each in types if (member := _member(each, name)) is not None)
+            return inspect.UnionType(found) if len(found) > 1 else next(iter(found), None)
         case inspect.DictType(value_type=value):
             return value
         case inspect.ListType(item_type=item) | inspect.VarTupleType(item_type=item):

@@ -64,6 +64,7 @@ class Ask:
     ``template``: the path of its row. ``params``: those of the path, decoded, as the client wrote them. ``id``: the
     template with them in it.
     ``filter``: the text of ``$filter``, and ``select`` of ``$select``. ``login_server``: a registry's, by its name.
+    ``origin``: of addresses that the caller is told.
     """
 
     template: str
@@ -75,6 +76,7 @@ class Ask:
     now: datetime
     new_id: Callable[[], str]
     login_server: Callable[[str], str]
+    origin: str
     deployment: "Deployment"
 
     def __getitem__(self, name: str) -> str:
@@ -86,6 +88,7 @@ class Listing(Generic[D]):
     """A collection. ``scope``: the resource on which the right to read is a right to read all of it; whoever has it not
     sees what it may read one by one. None: the rows are those that the caller may see. ``reading``: the operation that
     reads one of its documents, where it is not the one of the type. ``order``: what it is ordered by, each once.
+    ``top_is_all``: ``$top`` says how many are wanted in all, not on a page.
     """
 
     path: str
@@ -93,11 +96,13 @@ class Listing(Generic[D]):
     rows: Callable[[Connection, Ask, Page], Sequence[D]]
     reading: Callable[[D], str] | None = None
     order: Callable[[D], str] = name_of
+    top_is_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something done to a resource, or to what is above it. ``body`` None: whatever is sent does not matter.
+    """Something done to a resource, or to what is above it. ``body`` None: whatever is sent does not matter; may be a
+    union of tagged structs.
 
     ``answer`` None: nothing is shown. ``writes``: it changes something or hands out a secret, so it is written down.
     ``is_long``: it answers ``Going``. ``refuses``: always, as its feature does not exist yet.
@@ -126,8 +131,9 @@ class ResourceType(Generic[D, B]):
     ``paths``: templates of one resource's id; an extension of other resources has one for each kind of them.
     ``parents``: what must be there before, each for the paths below its own. ``open_to``: why everybody of the
     directory may read it, if they may. ``put`` and ``patch`` get the body and what is there now; a patch is merged
-    into that before. A deletion that takes longer than a request may answers ``Going``. ``absent``: what a DELETE of
-    none answers. ``why_none``: a sentence that a 404 ends with.
+    into that before, and the elements of lists that are ``by_name`` by theirs. A deletion that takes longer than a
+    request may answers ``Going``. ``created``: what a PUT of a new one answers; ``absent``: a DELETE of none.
+    ``why_none``: a sentence that a 404 ends with.
     """
 
     name: str
@@ -139,12 +145,14 @@ class ResourceType(Generic[D, B]):
     lists: tuple[Listing[D], ...] = ()
     put: Callable[[Connection, Ask, B, D | None], D] | None = None
     patch: Callable[[Connection, Ask, B, D], D] | None = None
+    by_name: tuple[str, ...] = ()
     delete: Callable[[Connection, Ask, D], D | Going[D] | None] | None = None
     acts: tuple[Act, ...] = ()
     parents: "tuple[AnyResource, ...]" = ()
     open_to: str | None = None
     not_found: str = "ResourceNotFound"
     why_none: str = ""
+    created: HTTPStatus = HTTPStatus.CREATED
     absent: HTTPStatus = HTTPStatus.NO_CONTENT
 
     @property

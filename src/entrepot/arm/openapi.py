@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -232,7 +233,8 @@ def _answers(resource: AnyResource, row: ArmRoute, references: dict[type[Any], J
         }
     else:
         answers["200"] = _shown("The resource.", one)
-        answers |= {"201": _shown("Created.", one)} if row.method == "PUT" else {}
+        is_told = row.method == "PUT" and resource.created is HTTPStatus.CREATED
+        answers |= {"201": _shown("Created.", one)} if is_told else {}
         answers |= {"304": {"description": "The client holds it already."}} if row.method == "GET" else {}
     return dict(sorted(answers.items()))
 

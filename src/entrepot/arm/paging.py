@@ -18,9 +18,17 @@ def page_asked(request: Request) -> Page:
     return Page("" if token is None else _after(token), limit)
 
 
-def next_link(origin: str, request: Request, last: str) -> str:
-    """The same request, from behind the document of this name on."""
+def top_left(request: Request, shown: int) -> int | None:
+    """How many more are wanted after these, where ``$top`` is said of the whole list; None where it is not said."""
+    top = request.query("$top")
+    return None if top is None else max(0, _number(top) - shown)
+
+
+def next_link(origin: str, request: Request, last: str, top: int | None = None) -> str:
+    """The same request, from behind the document of this name on; ``top``: in place of its ``$top``."""
     kept = [(name, value) for name in _KEPT if (value := request.query(name)) is not None]
+    if top is not None:
+        kept = [(name, str(top) if name == "$top" else value) for name, value in kept]
     token = base64.urlsafe_b64encode(last.encode()).decode()
     return f"{origin}{request.path}?{urlencode([*kept, ('$skiptoken', token)])}"
 

@@ -14,7 +14,7 @@ from entrepot.arm.conditions import etag_of, expect_match, is_current
 from entrepot.arm.descriptor import Act, AnyResource, Ask, Deployment, Document, Going, Listing, Page
 from entrepot.arm.going import going_headers
 from entrepot.arm.locks.rules import Doing, expect_unlocked
-from entrepot.arm.paging import next_link, page_asked
+from entrepot.arm.paging import next_link, page_asked, top_left
 from entrepot.arm.tracing import tracing_headers
 from entrepot.arm.versions import expect_version
 from entrepot.errors import Kind, Problem
@@ -78,7 +78,9 @@ def _list(resource: AnyResource, listing: Listing[Any]) -> Handler:
         more = Page(page.after, page.limit + 1)
         found = await call.doors.read(_rows, resource, listing, ask, more)
         shown = found[: page.limit]
-        link = next_link(call.origin, call.request, listing.order(shown[-1])) if len(found) > page.limit else None
+        left = top_left(call.request, len(shown)) if listing.top_is_all else None
+        is_more = len(found) > page.limit and left != 0
+        link = next_link(call.origin, call.request, listing.order(shown[-1]), left) if is_more else None
         if listing.scope is not None:
             shown = await _readable(call, resource.operation("read"), listing, filled(listing.scope, ask), shown)
         value: dict[str, Any] = {"value": shown}  # documents of the type, then perhaps the link
@@ -115,7 +117,7 @@ def _put(resource: AnyResource, path: str, write_one: Write, body: type) -> Hand
             return written, current is None
 
         document, is_new = await call.doors.write(write)
-        return _written(call.request, unheard, document, HTTPStatus.CREATED if is_new else HTTPStatus.OK)
+        return _written(call.request, unheard, document, resource.created if is_new else HTTPStatus.OK)
 
     return _saying(put, f"Create or replace one of {resource.name}.")
 
@@ -130,7 +132,7 @@ def _patch(resource: AnyResource, path: str, write_one: Write, body: type) -> Ha
             current = _found(tx, resource, ask)
             _expect_match(call.request, current)
             expect_unlocked(tx, resource, ask.id, Doing.WRITE)
-            merged = merge(msgspec.to_builtins(current), sent)
+            merged = merge(msgspec.to_builtins(current), sent, resource.by_name)
             written = write_one(tx, ask, convert(merged, body), current)
             record_change(tx, cause, resource.operation("write"), written.id, _told(current, written, unheard))
             return written
@@ -203,6 +205,7 @@ def _asked(resource: AnyResource, path: str, call: ManagementCall, deployment: D
         now=call.now(),
         new_id=call.new_id,
         login_server=call.site.hosts.login_server,
+        origin=call.origin,
         deployment=deployment,
     )
 

@@ -30,6 +30,8 @@ CONTAINER_REGISTRY: Final = (
     *("2025-06-01-preview", "2025-09-01-preview", "2025-11-01", "2025-12-01-preview", "2026-01-01-preview"),
     *("2026-03-01-preview", "2026-09-01-preview", "2026-11-01"),
 )
+# Tasks are older than most: the SDKs of 2018 and 2019 ask in versions of their own (ACR-TASKS 5.1).
+TASKS: Final = ("2018-09-01", "2019-04-01", *CONTAINER_REGISTRY)
 
 
 def expect_version(request: Request, known: Iterable[str], what: str) -> None:

@@ -109,3 +109,45 @@ def test_a_member_that_one_of_several_types_has_is_known() -> None:
 
     sent = {"secret": "a", "id": "b", "other": "c"}
     assert unknown_members(sent, Shown, Written) == ["other"]
+
+
+LISTED = {"timers": [{"name": "a", "at": {"hour": 1, "day": 2}}, {"name": "b"}], "plain": [{"name": "a"}]}
+
+
+@pytest.mark.parametrize(
+    ("patch", "timers"),
+    [
+        ({"timers": []}, LISTED["timers"]),
+        ({"timers": [{"name": "a", "at": {"hour": 3}}]}, [{"name": "a", "at": {"hour": 3, "day": 2}}, {"name": "b"}]),
+        ({"timers": [{"name": "c"}]}, [*LISTED["timers"], {"name": "c"}]),
+        ({"timers": [{"name": "a", "at": None}]}, [{"name": "a"}, {"name": "b"}]),
+        ({"timers": [{"hour": 1}, 7]}, [*LISTED["timers"], {"hour": 1}, 7]),
+    ],
+    ids=["none", "changed", "added", "a member removed", "without a name"],
+)
+def test_a_list_that_goes_by_names_is_merged_by_them(patch: dict[str, Any], timers: list[Any]) -> None:
+    assert merge({"in": LISTED}, {"in": patch}, ("timers",)) == {"in": {**LISTED, "timers": timers}}
+
+
+def test_other_lists_are_replaced() -> None:
+    assert merge(LISTED, {"plain": [{"name": "b"}]}, ("timers",))["plain"] == [{"name": "b"}]
+
+
+class Circle(msgspec.Struct, tag_field="type", tag=True):
+    radius: int
+
+
+class Square(msgspec.Struct, tag_field="type", tag=True):
+    side: int
+
+
+class Drawing(msgspec.Struct):
+    shape: Circle | Square
+
+
+def test_the_mark_that_tells_kinds_apart_is_known_and_wrong_ones_are_told_with_those_there_are() -> None:
+    assert unknown_members({"shape": {"type": "Circle", "radius": 1, "colour": "red"}}, Drawing) == ["shape.colour"]
+    with pytest.raises(Problem) as refused:
+        convert({"shape": {"type": "Line"}}, Drawing)
+    assert refused.value.detail["target"] == "shape.type"
+    assert refused.value.detail["allowed"] == "Circle, Square"
