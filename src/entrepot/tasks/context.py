@@ -98,7 +98,7 @@ def _address(text: str, token: str) -> Git | Archive | Upload:
     if _is_git(text, address):
         return _git(address, fragment, token)
     if scheme in {"http", "https"}:
-        return Archive(*_without_credentials(address))
+        return Archive(*without_credentials(address))
     if scheme or "::" in text or "@" in text or text.startswith(("-", "/", ".")):
         raise ContextInvalid(
             f"{_shown(text)} is no context: an upload, https://HOST/REPOSITORY.git#REF:FOLDER, the address of a tar "
@@ -125,7 +125,7 @@ def _is_git(text: str, address: str) -> bool:
 def _git(address: str, fragment: str, token: str) -> Git:
     if address.startswith("github.com/"):
         address = f"https://{address}"
-    url, user, password = _without_credentials(address)
+    url, user, password = without_credentials(address)
     if token:
         user, password = TOKEN_USER, token
     elif user and not password:
@@ -143,7 +143,8 @@ def _folder(text: str) -> str:
     return "/".join(parts)
 
 
-def _without_credentials(address: str) -> tuple[str, str, str]:
+def without_credentials(address: str) -> tuple[str, str, str]:
+    """The address without them, user name, password. Raises ContextInvalid."""
     try:
         parts = urlsplit(address)
         port = parts.port
