@@ -98,28 +98,29 @@ need_go_tools() { # need_go_tools LIST...: the programs of these lists are in $c
 	) 8<"$cache/bin"
 }
 
-# The tests' own program in Go, which uses the SDKs of the management API. A folder for each state of its sources, as
-# for npm's packages below. One of the SDKs is 900 MB of which a few packages are used, so nothing of the build is kept.
-need_go_sdks() { # afterwards it is $cache/go-sdks-DIGEST/sdks
-	sources=$root/tests/e2e/sdk/go
-	sdks=$cache/go-sdks-$(digest_of "$sources"/go.mod "$sources"/go.sum "$sources"/*.go)
-	if [ -x "$sdks/sdks" ]; then return; fi
-	say "building the program of the management SDKs for Go"
-	mkdir -p "$sdks"
+# A program in Go of the tests' own, which uses the SDKs of the management API (sdks) or Go's templates. A folder for each
+# state of its sources, as for npm's packages below. One of the SDKs is 900 MB of which a few packages are used, so
+# nothing of the build is kept.
+need_go_program() { # need_go_program NAME FOLDER: afterwards it is $cache/go-NAME-DIGEST/NAME
+	sources=$root/$2
+	program=$cache/go-$1-$(digest_of "$sources"/go.mod "$sources"/go.sum "$sources"/*.go)
+	if [ -x "$program/$1" ]; then return; fi
+	say "building the tests' program $1"
+	mkdir -p "$program"
 	(
 		flock 8
-		if [ -x "$sdks/sdks" ]; then exit; fi
-		workshop=$sdks/workshop
+		if [ -x "$program/$1" ]; then exit; fi
+		workshop=$program/workshop
 		rm -rf "$workshop"
 		mkdir "$workshop"
 		export GOPATH="$workshop" GOMODCACHE="$workshop/modules" GOCACHE="$workshop/objects"
 		export CGO_ENABLED=0 GOFLAGS='-modcacherw -mod=readonly'
 		find_go
 		cd "$sources"
-		"$go" build -trimpath -ldflags '-s -w' -o "$sdks/built" .
+		"$go" build -trimpath -ldflags '-s -w' -o "$program/built" .
 		rm -rf "$workshop"
-		mv "$sdks/built" "$sdks/sdks" # last, so that nothing is left behind by what was interrupted
-	) 8<"$sdks"
+		mv "$program/built" "$program/$1" # last, so that nothing is left behind by what was interrupted
+	) 8<"$program"
 }
 
 # --- npm ----------------------------------------------------------------------------------------------------------

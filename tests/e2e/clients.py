@@ -24,10 +24,16 @@ def _digest_of(*files: Path) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-# Where scripts/clients.sh puts npm's packages, beside the Node that runs them, and the tests' own program in Go.
+def _go_program(name: str, folder: str) -> Path:
+    sources = ROOT / "tests" / "e2e" / folder / "go"
+    digest = _digest_of(sources / "go.mod", sources / "go.sum", *sorted(sources.glob("*.go")))
+    return CACHE / f"go-{name}-{digest}" / name
+
+
+# Where scripts/clients.sh puts npm's packages, beside the Node that runs them, and the tests' own programs in Go.
 NPM = CACHE / f"npm-{_digest_of(ROOT / 'requirements' / 'npm' / 'package-lock.json')}"
-_GO = ROOT / "tests" / "e2e" / "sdk" / "go"
-GO_SDKS = CACHE / f"go-sdks-{_digest_of(_GO / 'go.mod', _GO / 'go.sum', *sorted(_GO.glob('*.go')))}" / "sdks"
+GO_SDKS = _go_program("sdks", "sdk")
+GO_TEMPLATES = _go_program("templates", "templates")
 
 # vfs, because overlay cannot lie on the overlay of a CI container; files instead of journald and systemd, which a
 # container has not.

@@ -53,6 +53,59 @@ def read_document(text: str, kind: type[T]) -> tuple[T, Read]:
     return msgspec.convert(value, kind), Read(value, reader.places, reader.findings)
 
 
+def read_values(text: str) -> dict[str, object]:
+    """A file of values for templates: plain scalars are what they look like, unlike a task's (ACR-TASKS 3.1).
+
+    Raises TaskInvalid.
+    """
+    if len(text) > TEXT_LIMIT:
+        raise TaskInvalid([Finding(f"the values are longer than {TEXT_LIMIT} characters")])
+    root = _compose(text)
+    if root is None or _is_null(root):
+        return {}
+    try:
+        value = _Plain().value(root)
+    except RecursionError as error:
+        raise _too_deep() from error
+    if not isinstance(value, dict):
+        raise TaskInvalid([Finding("the values are no map of names", _place(root))])
+    return msgspec.convert(value, dict[str, object])
+
+
+class _Plain:
+    """Nodes as plain values, so many at most."""
+
+    def __init__(self) -> None:
+        self._left = VALUES_LIMIT
+
+    def value(self, node: yaml.Node) -> object:
+        self._left -= 1
+        if self._left < 0:
+            raise TaskInvalid([Finding(f"there are more than {VALUES_LIMIT} values", _place(node))])
+        if isinstance(node, yaml.MappingNode):
+            return {str(name.value): self.value(value) for name, value in node.value}
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(each) for each in node.value]
+        is_plain = isinstance(node, yaml.ScalarNode) and node.style is None
+        return _scalar(str(node.value)) if is_plain else node.value
+
+
+def _scalar(text: str) -> object:
+    """``8080:50`` and dates stay text."""
+    if text.lower() in _NULL:
+        return None
+    truth = _boolean(text)
+    if truth is not None:
+        return truth
+    number = _integer(text)
+    if number is not None:
+        return number
+    try:
+        return float(text.replace("_", "")) if text[:1] in "+-.0123456789" else text
+    except ValueError:
+        return text
+
+
 def _compose(text: str) -> yaml.Node | None:
     try:
         loader = yaml.SafeLoader(text)

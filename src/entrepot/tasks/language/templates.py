@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, wraps
 from typing import Final
 
-from gotpl import Environment, TemplateError
+from gotpl import Environment, Template, TemplateError
 from gotpl.funcs import sprig
 from gotpl.runtime.policy import ExecutionBudget, SandboxPolicy
 
@@ -40,15 +40,20 @@ _BELOW_NOTHING: Final = re.compile(r"attribute '(\w+)' is not allowed")
 
 def render(text: str, root: Mapping[str, object], name: str = "decoded") -> str:
     """The text with its actions carried out. A key that is not there is empty text. Raises TaskInvalid."""
-    try:
-        template = _environment().from_string(text, name=name)
-    except TemplateError as error:
-        raise TaskInvalid([Finding(f"failed to parse template: {name}. Err: {error}", _place(error))]) from error
+    template = parse(text, name)
     try:
         return template.render(root).replace(_NO_VALUE, "")
     except (TemplateError, RecursionError) as error:
         said = _BELOW_NOTHING.sub(r"nil pointer evaluating interface {}.\1", str(error))
         raise TaskInvalid([Finding(f"failed to execute template: {name}. Err: {said}", _place(error))]) from error
+
+
+def parse(text: str, name: str = "decoded") -> Template:
+    """Nothing is carried out. Raises TaskInvalid."""
+    try:
+        return _environment().from_string(text, name=name)
+    except TemplateError as error:
+        raise TaskInvalid([Finding(f"failed to parse template: {name}. Err: {error}", _place(error))]) from error
 
 
 def _place(error: Exception) -> Place | None:
@@ -63,7 +68,14 @@ def _environment() -> Environment:
     functions["b64enc"] = _b64enc_of(functions["toString"])
     return Environment(
         functions=functions,
-        sandbox=SandboxPolicy(allow_functions=functions, max_template_chars=OUTPUT_LIMIT, default_budget=_BUDGET),
+        sandbox=SandboxPolicy(
+            allow_functions=functions,
+            # Of what semver gives; nothing else in the data has any.
+            allow_attributes=("Major", "Minor", "Patch"),
+            allow_methods=("Prerelease", "Metadata", "Original"),
+            max_template_chars=OUTPUT_LIMIT,
+            default_budget=_BUDGET,
+        ),
         budget=_BUDGET,
         # As in ACR's engine: a key that is not there is nothing, and a key below it is an error.
         missing_key="zero",

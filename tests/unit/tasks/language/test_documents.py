@@ -2,7 +2,7 @@
 
 import pytest
 
-from entrepot.tasks.language.documents import read_document
+from entrepot.tasks.language.documents import read_document, read_values
 from entrepot.tasks.language.findings import Place, TaskInvalid
 from entrepot.tasks.language.model import Step, TaskFile
 
@@ -141,3 +141,33 @@ def test_anchors_that_multiply_have_an_end() -> None:
 def test_a_text_that_is_too_long_is_an_error() -> None:
     with pytest.raises(TaskInvalid, match="longer than"):
         step("cmd: " + "x" * 1024 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        *(("y", True), ("yes", True), ("on", True), ("no", False), ("~", None), ("007", 7), ("0x10", 16)),
+        *(("1_000", 1000), ("1e3", 1000), ("1.50", 1.5), ("8080:50", "8080:50"), ("2020-01-01", "2020-01-01")),
+        *(
+            ("'007'", "007"),
+            ('"yes"', "yes"),
+            ("v1", "v1"),
+            ("-3", -3),
+            ("[1, a]", [1, "a"]),
+            ("{b: no}", {"b": False}),
+        ),
+    ],
+)
+def test_a_plain_value_of_a_values_file_is_what_it_looks_like(written: str, meant: object) -> None:
+    assert read_values(f"a: {written}\n") == {"a": meant}
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "~"])
+def test_an_empty_values_file_has_no_values(text: str) -> None:
+    assert read_values(text) == {}
+
+
+@pytest.mark.parametrize("text", ["[a]", "a", "a: [", "a: &a [*a]"])
+def test_what_is_no_map_is_no_values_file(text: str) -> None:
+    with pytest.raises(TaskInvalid):
+        read_values(text)
