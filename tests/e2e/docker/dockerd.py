@@ -24,6 +24,9 @@ mkdir "$0/upper" "$0/work"
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$0/upper,workdir=$0/work" /etc
 """
 
+# Nothing of the machine's network is touched: containers have none, or the host's.
+NO_NETWORK = ("--bridge=none", "--iptables=false", "--ip6tables=false")
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -32,15 +35,19 @@ class Engine:
     socket: Path
     log: Path
 
+    @property
+    def process(self) -> int:
+        """Its id."""
+        return int(self.socket.with_name("pid").read_text())
+
     def seen_from(self, shell: Shell) -> Shell:
         return shell.having(DOCKER_HOST=f"unix://{self.socket}")
 
 
 @contextmanager
-def dockerd(within: Sequence[str | Path] = ()) -> Iterator[Engine]:
+def dockerd(within: Sequence[str | Path] = (), flags: Sequence[str] = NO_NETWORK) -> Iterator[Engine]:
     """``within`` is a command that starts it in namespaces of the caller's choice.
 
-    No bridge and no firewall rules: nothing of the machine's network is touched, containers have none or the host's.
     The folder's name is short, because a Unix socket's path may have 107 characters and containerd adds its own.
     """
     folder = Path(tempfile.mkdtemp(prefix="dockerd-"))
@@ -49,7 +56,7 @@ def dockerd(within: Sequence[str | Path] = ()) -> Iterator[Engine]:
     engine = Engine(folder / "docker.sock", folder / "log")
     start = within or ["unshare", "--mount", "sh", "-c", PRIVATE_ETC + 'exec "$@"', folder / "etc"]
     try:
-        with engine.log.open("wb") as log, running([*start, *_command(folder, engine)], log) as process:
+        with engine.log.open("wb") as log, running([*start, *_command(folder, engine), *flags], log) as process:
             _wait_for(engine, process)
             yield engine
     finally:
@@ -59,14 +66,7 @@ def dockerd(within: Sequence[str | Path] = ()) -> Iterator[Engine]:
 def _command(folder: Path, engine: Engine) -> list[str]:
     places = {"data-root": "data", "exec-root": "exec", "pidfile": "pid", "config-file": "daemon.json"}
     flags = [f"--{flag}={folder / name}" for flag, name in places.items()]
-    return [
-        "dockerd",
-        f"--host=unix://{engine.socket}",
-        *flags,
-        "--bridge=none",
-        "--iptables=false",
-        "--ip6tables=false",
-    ]
+    return ["dockerd", f"--host=unix://{engine.socket}", *flags]
 
 
 def _wait_for(engine: Engine, process: "subprocess.Popen[bytes]") -> None:

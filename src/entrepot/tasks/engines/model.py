@@ -111,9 +111,13 @@ class Machine(Protocol):
 class Engine(Protocol):
     """A container engine of this worker."""
 
-    # docker or podman, and its version.
-    name: str
-    version: str
+    @property
+    def name(self) -> str:
+        """Docker or podman."""
+        ...
+
+    @property
+    def version(self) -> str: ...
 
     def machine(self, order: Order, /) -> Machine:
         """Raises EngineFailed."""

@@ -1,0 +1,115 @@
+"""A dockerd of this machine, as an engine of runs."""
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from entrepot.tasks.engines.docker.api import Api, Json, Made
+from entrepot.tasks.engines.docker.image import Programs, ensure_image, found_programs
+from entrepot.tasks.engines.docker.leftovers import Place, places, remove_of, runs_of
+from entrepot.tasks.engines.docker.machine import DockerMachine
+from entrepot.tasks.engines.docker.site import Site
+from entrepot.tasks.engines.model import EngineFailed, Machine, Order
+
+SOCKET: Final = Path("/var/run/docker.sock")
+
+# The newest version of the API that this was written against.
+_NEWEST: Final = (1, 43)
+# What every machine permits.
+_CAPPED: Final[tuple[Json, ...]] = ({"Name": "nofile", "Soft": 1024, "Hard": 1024},)
+
+
+class _Version(msgspec.Struct, rename="pascal"):
+    version: str
+    api_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class DockerEngine:
+    """``folder``: where its runs' sockets lie, and nothing else. The engine mounts them from there, so it has the same
+    path for both. ``site``: see there.
+    """
+
+    version: str
+    folder: Path
+    site: Site
+    name: str = field(default="docker", init=False)
+
+    def machine(self, order: Order) -> Machine:
+        return DockerMachine(self.site, Place(self.folder / order.run), order)
+
+    def clear(self, runs: set[str]) -> list[str]:
+        left = places(self.folder)
+        dead = sorted((runs_of(self.site.api, self.site.deployment) | left.keys()) - runs)
+        for run in dead:
+            place = left.get(run, Place(self.folder / run))
+            remove_of(self.site, run, place)
+            place.remove()
+        return dead
+
+
+def find(folder: Path, deployment: str, socket: Path = SOCKET, programs: Programs | None = None) -> DockerEngine:
+    """The engine behind a socket, ready for runs: it has the machine's image, and has run it once.
+
+    ``folder``: of this worker alone; what the engine keeps in it lies below ``docker``.
+    ``deployment``: what tells this deployment's objects from another's on the same engine. Raises EngineFailed, with
+    what is missing.
+    """
+    told = Api(socket).do("GET", "/version").read(_Version)
+    api = Api(socket, _version(told.api_version))
+    grpc = _refuses_its_network(api)
+    image = ensure_image(api, programs or found_programs(), with_buildx=grpc)
+    site = Site(api, image, deployment, _ulimits(api, image), grpc)
+    return DockerEngine(told.version, folder / "docker", site)
+
+
+def _version(engines: str) -> str:
+    try:
+        major, minor = (int(part) for part in engines.split("."))
+    except ValueError:
+        raise EngineFailed(f"the engine's API has the version {engines!r}, which is none") from None
+    return "{}.{}".format(*min((major, minor), _NEWEST))
+
+
+def _refuses_its_network(api: Api) -> bool:
+    """Whether builds are kept out of the machine's network by the engine itself (``builder.entitlements``).
+
+    BuildKit looks at what a build asks for before anything else; this one has no context that could be fetched.
+    """
+    query = {"version": "2", "networkmode": "host", "remote": "http://127.0.0.1:0/"}
+    return b"network.host is not allowed" in api.ask("POST", "/build", query).body
+
+
+def _ulimits(api: Api, image: str) -> tuple[Json, ...]:
+    """None as a rule. An engine that cannot raise its limits, told to give more, starts none: then it gives less."""
+    try:
+        _try(api, image, ())
+    except EngineFailed as error:
+        if "rlimit" not in str(error):
+            raise
+        _try(api, image, _CAPPED)
+        return _CAPPED
+    return ()
+
+
+def _try(api: Api, image: str, ulimits: tuple[Json, ...]) -> None:
+    """Raises EngineFailed when a container does not start."""
+    body: Json = {
+        "Image": image,
+        "Cmd": ["/bin/true"],
+        "HostConfig": {
+            "NetworkMode": "none",
+            "AutoRemove": True,
+            "LogConfig": {"Type": "none"},
+            "Ulimits": list(ulimits),
+        },
+    }
+    identifier = api.do("POST", "/containers/create", body=body).read(Made).id
+    try:
+        api.do("POST", f"/containers/{identifier}/start")
+    finally:
+        with suppress(EngineFailed):
+            api.do("DELETE", f"/containers/{identifier}", {"force": "1", "v": "1"})

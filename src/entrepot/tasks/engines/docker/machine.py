@@ -1,0 +1,148 @@
+"""One run's machine on a shared docker engine: a container with a shell and the client, and a socket of its own.
+
+The container has no network, a root that cannot be written, no capabilities but one, and never the engine's socket.
+Whatever the run starts, it starts through its own socket, beside this container, not in it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from http import HTTPStatus
+from pathlib import PurePosixPath
+from threading import Event, Lock
+from typing import Final
+
+from entrepot.tasks.engines.docker.api import Json, Made
+from entrepot.tasks.engines.docker.calls import Calls
+from entrepot.tasks.engines.docker.leftovers import Place, remove_of
+from entrepot.tasks.engines.docker.proxy.containers import HostConfig, allowed
+from entrepot.tasks.engines.docker.proxy.model import DEPLOYMENT_LABEL, OWN_LABEL, RUN_LABEL, SOCKET, engine_name
+from entrepot.tasks.engines.docker.proxy.run import EngineRun
+from entrepot.tasks.engines.docker.proxy.server import Proxy
+from entrepot.tasks.engines.docker.site import HOME_VOLUME, WORKSPACE_VOLUME, Site
+from entrepot.tasks.engines.model import HOME, WORKSPACE, Call, EngineFailed, Order
+
+_RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
+_PROCESSES: Final = 1024
+_WRITE_SECONDS: Final = 60.0
+
+# The first process waits, and takes in what has lost its parent.
+_STAY: Final = 'trap "exit 0" TERM; while :; do sleep 86400 & wait $!; done'
+# Beside it first: whoever reads it finds all of it or none.
+_WRITE: Final = 'umask 077; mkdir -p "${1%/*}" && cat >"$1.part" && mv -f "$1.part" "$1"'
+
+
+class DockerMachine:
+    workspace: str = WORKSPACE_VOLUME
+    home: str = HOME_VOLUME
+
+    def __init__(self, site: Site, place: Place, order: Order) -> None:
+        """Raises EngineFailed; then nothing is left."""
+        if _RUN.fullmatch(order.run) is None:
+            raise EngineFailed(f"{order.run!r} is no name of a run: letters, digits and - only")
+        self._site, self._place, self._order = site, place, order
+        self._labels = {RUN_LABEL: order.run, DEPLOYMENT_LABEL: site.deployment}
+        self._lock, self._closed = Lock(), False
+        place.make(order.source)
+        self._proxy = Proxy(place.socket, site.api.socket, self._names())
+        try:
+            self._calls = Calls(site.api, self._started())
+        except BaseException:
+            self.close()
+            raise
+
+    def shell(self, line: str, call: Call) -> int:
+        return self._calls.run(["/bin/sh", "-c", line], call)
+
+    def client(self, arguments: Sequence[str], call: Call) -> int:
+        return self._calls.run(["/bin/docker", *arguments], call)
+
+    def write(self, path: str, content: bytes) -> None:
+        said: list[bytes] = []
+        command = ["/bin/sh", "-c", _WRITE, "sh", _inside(path)]
+        code = self._calls.run(command, Call(said.append, _WRITE_SECONDS, Event(), input=content))
+        if code != 0:
+            raise EngineFailed(f"{path} could not be written: {b''.join(said)[:500].decode(errors='replace')}")
+
+    def remove(self, container: str) -> None:
+        name = engine_name(self._order.run, container)
+        gone = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)  # or about to go
+        self._site.api.do("DELETE", f"/containers/{name}", {"force": "1", "v": "1"}, besides=gone)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._proxy.close()
+        with suppress(EngineFailed):
+            remove_of(self._site, self._order.run, self._place)
+        self._place.remove()
+
+    # --- how it is made -----------------------------------------------------------------------------------------------
+
+    def _names(self) -> EngineRun:
+        return EngineRun(
+            self._site.api,
+            self._order.run,
+            str(self._place.socket),
+            self._order.allowance,
+            {**self._labels, OWN_LABEL: self._order.run},
+            self._site.ulimits,
+            self._site.grpc,
+            self._place.images,
+        )
+
+    def _started(self) -> str:
+        """The id of the container."""
+        api, run = self._site.api, self._order.run
+        self._volume(WORKSPACE_VOLUME, {"type": "none", "o": "bind", "device": str(self._order.source.resolve())})
+        self._volume(HOME_VOLUME, {})
+        made = api.do("POST", "/containers/create", {"name": f"{run}_.machine"}, self._container()).read(Made)
+        api.do("POST", f"/containers/{made.id}/start")
+        return made.id
+
+    def _volume(self, name: str, options: Mapping[str, str]) -> None:
+        body: Json = {
+            "Name": engine_name(self._order.run, name),
+            "Driver": "local",
+            "DriverOpts": dict(options),
+            "Labels": self._labels,
+        }
+        self._site.api.do("POST", "/volumes/create", body=body)
+
+    def _container(self) -> Json:
+        run = self._order.run
+        limits = allowed(self._order.allowance, HostConfig(pids_limit=_PROCESSES))
+        return {
+            "Image": self._site.image,
+            "Cmd": ["/bin/sh", "-c", _STAY],
+            "WorkingDir": WORKSPACE,
+            "User": "0:0",
+            "Labels": self._labels,
+            "HostConfig": {
+                "NetworkMode": "none",
+                "ReadonlyRootfs": True,
+                "CapDrop": ["ALL"],
+                # Steps write as whatever user their image has; a shell line or a build reads it all the same.
+                "CapAdd": ["DAC_OVERRIDE"],
+                "SecurityOpt": ["no-new-privileges"],
+                "Tmpfs": {"/tmp": "size=64m,mode=1777"},  # noqa: S108  in the container
+                "LogConfig": {"Type": "none"},
+                "Binds": [
+                    f"{engine_name(run, WORKSPACE_VOLUME)}:{WORKSPACE}",
+                    f"{engine_name(run, HOME_VOLUME)}:{HOME}",
+                    f"{self._place.socket}:{SOCKET}",
+                ],
+                "Ulimits": list(self._site.ulimits),
+                **limits,
+            },
+        }
+
+
+def _inside(path: str) -> str:
+    plain = PurePosixPath(path)
+    below = any(plain.is_relative_to(folder) and str(plain) != folder for folder in (WORKSPACE, HOME))
+    if not below or ".." in plain.parts:
+        raise EngineFailed(f"{path} is not below {WORKSPACE} or {HOME}")
+    return str(plain)

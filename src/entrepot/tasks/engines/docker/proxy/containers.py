@@ -1,0 +1,270 @@
+"""What a container of a run may be: the body of a creation, read and written anew. Source: Docker Engine API 1.41.
+
+A member that is not here cannot be set: privileges, capabilities, devices, namespaces of the host, security options,
+runtimes, kernel settings, other containers' volumes.
+"""
+
+from http import HTTPStatus
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from entrepot.tasks.engines.docker.proxy.bodies import Body, read, written
+from entrepot.tasks.engines.docker.proxy.model import OUR_LABELS, SOCKET, SOCKETS, Json, Refused, Run
+from entrepot.tasks.engines.model import Allowance
+
+Natural = Annotated[int, msgspec.Meta(ge=0)]
+
+# A detached step's output is kept by the engine until it goes: no more than this of it.
+LOG: Final[Json] = {"Type": "json-file", "Config": {"max-size": "64m", "max-file": "1"}}
+_OWN_NETWORKS: Final = ("", "default", "bridge")
+_VOLUME_OPTIONS: Final = frozenset({"nocopy", "ro", "rw", "z", "Z"})
+
+
+class HealthCheck(Body, frozen=True):
+    test: tuple[str, ...] = ()
+    interval: Natural = 0
+    timeout: Natural = 0
+    retries: Natural = 0
+    start_period: Natural = 0
+    start_interval: Natural = 0
+
+
+class Image(Body, frozen=True):
+    """What an image says of its containers too: of a commit."""
+
+    hostname: str = ""
+    domainname: str = ""
+    user: str = ""
+    attach_stdin: bool = False
+    attach_stdout: bool = False
+    attach_stderr: bool = False
+    exposed_ports: dict[str, Json] = msgspec.field(default_factory=dict[str, Json])
+    tty: bool = False
+    open_stdin: bool = False
+    stdin_once: bool = False
+    env: tuple[str, ...] = ()
+    cmd: tuple[str, ...] | str = ()
+    healthcheck: HealthCheck | None = None
+    args_escaped: bool = False
+    image: str = ""
+    volumes: dict[str, Json] = msgspec.field(default_factory=dict[str, Json])
+    working_dir: str = ""
+    entrypoint: tuple[str, ...] | str | None = None
+    network_disabled: bool = False
+    labels: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    stop_signal: str = ""
+    stop_timeout: int | None = None
+    shell: tuple[str, ...] = ()
+
+
+class Container(Image, frozen=True):
+    host_config: Json = msgspec.field(default_factory=dict[str, object])
+    networking_config: Json = msgspec.field(default_factory=dict[str, object])
+
+
+class RestartPolicy(Body, frozen=True):
+    name: Literal["", "no", "on-failure"] = ""
+    maximum_retry_count: Natural = 0
+
+
+class LogConfig(Body, frozen=True):
+    type: Literal["", "json-file", "local", "none"] = ""
+    config: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+
+
+class HostConfig(Body, frozen=True):
+    binds: tuple[str, ...] = ()
+    mounts: tuple[Json, ...] = ()
+    network_mode: str = ""
+    port_bindings: Json = msgspec.field(default_factory=dict[str, object])
+    publish_all_ports: bool = False
+    restart_policy: RestartPolicy | None = None
+    auto_remove: bool = False
+    volumes_from: tuple[str, ...] = ()
+    cap_drop: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    extra_hosts: tuple[str, ...] = ()
+    group_add: tuple[str, ...] = ()
+    init: bool = False
+    readonly_rootfs: bool = False
+    security_opt: tuple[Literal["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"], ...] = ()
+    tmpfs: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    shm_size: Natural = 0
+    volume_driver: Literal["local"] | None = None
+    ipc_mode: Literal["", "private", "none"] = ""
+    cgroupns_mode: Literal["", "private"] = ""
+    # What a run may use is bounded by its allowance, whatever stands here.
+    memory: Natural = 0
+    memory_reservation: Natural = 0
+    memory_swap: int = 0
+    nano_cpus: Natural = 0
+    cpu_shares: Natural = 0
+    cpuset_cpus: str = ""
+    pids_limit: int = 0
+    # What is not passed on: the terminal's size of newer clients, defaults that clients spell out.
+    console_size: tuple[int, ...] = ()
+    memory_swappiness: Literal[-1] | None = None
+    log_config: LogConfig | None = None
+
+
+class Mount(Body, frozen=True):
+    type: Literal["volume", "tmpfs", "bind"]
+    target: str
+    source: str = ""
+    read_only: bool = False
+    consistency: str = ""
+    tmpfs_options: "TmpfsOptions | None" = None
+    volume_options: "VolumeOptions | None" = None
+
+
+class TmpfsOptions(Body, frozen=True):
+    size_bytes: Natural = 0
+    mode: Natural = 0
+
+
+class VolumeOptions(Body, frozen=True):
+    no_copy: bool = False
+
+
+class Address(Body, frozen=True):
+    ipv4_address: str = msgspec.field(name="IPv4Address", default="")
+    ipv6_address: str = msgspec.field(name="IPv6Address", default="")
+
+
+class Endpoint(Body, frozen=True):
+    """A container in a network."""
+
+    aliases: tuple[str, ...] = ()
+    ipam_config: Address | None = msgspec.field(name="IPAMConfig", default=None)
+
+
+class Networking(Body, frozen=True):
+    endpoints_config: dict[str, Json | None] = msgspec.field(default_factory=dict[str, Json | None])
+
+
+def creation(run: Run, given: Json, name: str) -> Json:
+    """``name``: the run's own name of the container, by which others find it. Raises Refused."""
+    container = read(Container, given)
+    if not container.image:
+        raise Refused("the container has no image", HTTPStatus.BAD_REQUEST)
+    host = read(HostConfig, container.host_config, "HostConfig.")
+    mode = _mode(run, host.network_mode)
+    body = written(container)
+    body["Labels"] = labels(run, container.labels)
+    body["HostConfig"] = _host(run, host) | {"NetworkMode": mode}
+    body["NetworkingConfig"] = {"EndpointsConfig": _endpoints(run, container.networking_config, host, name)}
+    return body
+
+
+def labels(run: Run, given: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in given.items() if not name.startswith(OUR_LABELS)} | dict(run.labels)
+
+
+def image_change(given: Json) -> Json:
+    """What a commit may change of an image."""
+    return written(read(Image, given))
+
+
+def endpoint(given: Json, alias: str | None) -> Json:
+    read_one = read(Endpoint, given, "EndpointConfig.")
+    aliases = [*read_one.aliases, *([alias] if alias else [])]
+    return written(read_one) | {"Aliases": list(dict.fromkeys(aliases))}
+
+
+# --- networks ---------------------------------------------------------------------------------------------------------
+
+
+def _mode(run: Run, mode: str) -> str:
+    kind, _, of = mode.partition(":")
+    if mode in _OWN_NETWORKS:
+        return run.plain_network()
+    if mode == "none":
+        return mode
+    if kind == "container" and of:
+        return f"container:{run.container(of)}"
+    return run.network(mode)
+
+
+def _endpoints(run: Run, networking: Json, host: HostConfig, name: str) -> Json:
+    given = read(Networking, networking, "NetworkingConfig.").endpoints_config
+    kind = host.network_mode.partition(":")[0]
+    if kind not in {*_OWN_NETWORKS, "none", "container"}:
+        given = {host.network_mode: None} | given
+    return {
+        _mode(run, network): endpoint(settings or {}, None if network in _OWN_NETWORKS else name)
+        for network, settings in given.items()
+    }
+
+
+# --- the rest of HostConfig -------------------------------------------------------------------------------------------
+
+
+def _host(run: Run, host: HostConfig) -> Json:
+    body = written(host)
+    for name in ("ConsoleSize", "MemorySwappiness", "PortBindings", "PublishAllPorts", "Mounts", "Binds"):
+        body.pop(name, None)
+    body["Binds"] = [_bind(run, bind) for bind in host.binds]
+    body["Mounts"] = [_mount(run, mount) for mount in host.mounts]
+    body["VolumesFrom"] = [_volumes_from(run, given) for given in host.volumes_from]
+    body["LogConfig"] = LOG
+    body["Ulimits"] = list(run.ulimits)
+    return body | allowed(run.allowance, host)
+
+
+def allowed(allowance: Allowance, host: HostConfig) -> Json:
+    """What the container may use: what it asks for, and never more than the run may."""
+    memory = _least(host.memory, allowance.memory)
+    return {
+        "Memory": memory,
+        # No more swap than memory: none at all. What was asked for could be more than the run may use.
+        "MemorySwap": memory,
+        "MemoryReservation": min(host.memory_reservation, memory) if memory else host.memory_reservation,
+        "NanoCpus": _least(host.nano_cpus, None if allowance.cpus is None else int(allowance.cpus * 1_000_000_000)),
+        "PidsLimit": _least(max(host.pids_limit, 0), allowance.processes),
+    }
+
+
+def _least(asked: int, may: int | None) -> int:
+    return asked if may is None else min(asked or may, may)
+
+
+def _bind(run: Run, bind: str) -> str:
+    source, _, rest = bind.partition(":")
+    target, _, options = rest.partition(":")
+    if not target.startswith("/"):
+        raise Refused(f"{bind!r} is no volume of a run: NAME:/PATH", HTTPStatus.BAD_REQUEST)
+    if source in SOCKETS:
+        return f"{run.socket}:{target}"
+    if unknown := set(filter(None, options.split(","))) - _VOLUME_OPTIONS:
+        raise Refused(f"a run may not mount a volume with {', '.join(sorted(unknown))}")
+    return ":".join(filter(None, (_source(run, source), target, options)))
+
+
+def _source(run: Run, source: str) -> str:
+    if "/" in source or source.startswith((".", "~")):
+        raise Refused(f"a run may not mount {source} of the machine that it runs on: only volumes, and {SOCKET}")
+    return run.volume(source)
+
+
+def _mount(run: Run, given: Json) -> Json:
+    mount = read(Mount, given, "Mounts.")
+    body = written(mount)
+    if mount.type == "bind":
+        if mount.source not in SOCKETS:
+            raise Refused(
+                f"a run may not mount {mount.source} of the machine that it runs on: only volumes, and {SOCKET}"
+            )
+        return body | {"Source": run.socket}
+    if mount.type == "volume" and mount.source:
+        return body | {"Source": _source(run, mount.source)}
+    return body
+
+
+def _volumes_from(run: Run, given: str) -> str:
+    container, colon, mode = given.partition(":")
+    if mode not in {"", "ro", "rw"}:
+        raise Refused(f"{given!r} is no container and mode", HTTPStatus.BAD_REQUEST)
+    return f"{run.container(container)}{colon}{mode}"

@@ -1,0 +1,69 @@
+"""A run without an engine: it has one container, one network and one exec, and records what was made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from entrepot.tasks.engines.docker.proxy.model import Json, Passed, Refused, engine_name
+from entrepot.tasks.engines.docker.proxy.routes import find
+from entrepot.tasks.engines.model import Allowance
+
+CONTAINER = "c0ffee" + "0" * 58
+EXECUTION = "e" * 64
+LABELS = {"entrepot.run": "r1", "entrepot.own": "r1", "entrepot.deployment": "d"}
+
+
+@dataclass
+class RecordingRun:
+    name: str = "r1"
+    socket: str = "/run/entrepot/r1/docker.sock"
+    allowance: Allowance = field(default_factory=Allowance)
+    labels: Mapping[str, str] = field(default_factory=lambda: dict(LABELS))
+    ulimits: tuple[Json, ...] = ()
+    grpc: bool = False
+    images: set[str] = field(default_factory=set)
+    shared: set[str] = field(default_factory=set)
+    volumes: list[str] = field(default_factory=list)
+
+    def container(self, reference: str) -> str:
+        if reference in {"nginx", CONTAINER}:
+            return CONTAINER
+        raise Refused(f"No such container: {reference}", HTTPStatus.NOT_FOUND)
+
+    def network(self, reference: str) -> str:
+        if reference == "app":
+            return "r1_app"
+        raise Refused(f"network {reference} not found", HTTPStatus.NOT_FOUND)
+
+    def execution(self, identifier: str) -> str:
+        if identifier == EXECUTION:
+            return identifier
+        raise Refused("No such exec instance", HTTPStatus.NOT_FOUND)
+
+    def plain_network(self) -> str:
+        return "r1_bridge"
+
+    def new_name(self) -> str:
+        return "nameless"
+
+    def volume(self, name: str) -> str:
+        self.volumes.append(name)
+        return engine_name(self.name, name)
+
+    def made(self, image: str) -> None:
+        self.images.add(image)
+
+    def may_remove(self, image: str) -> bool:
+        return image in self.images
+
+    def pulled(self, image: str) -> None:
+        self.shared.add(image)
+
+    def knows(self, image: str) -> bool:
+        return image in self.images | self.shared
+
+
+def passed(line: str, body: Json | None = None, run: RecordingRun | None = None) -> Passed:
+    """``line``: a method and a target."""
+    method, _, target = line.partition(" ")
+    return find(method, target).passed(run or RecordingRun(), body or {})
