@@ -1,0 +1,193 @@
+"""A machine, a log and a clock that record; the machine answers as a test says, and time passes only as a test says."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Event, Lock
+
+from entrepot.tasks.engines.model import Call, Canceled, TimedOut
+from entrepot.tasks.execution.executor import execute
+from entrepot.tasks.execution.model import Fetched, Login, Outcome, QuickBuild, Work
+from entrepot.tasks.language.reading import Given, Task, read_task
+
+# Longer than any test takes; what waits so long failed.
+PATIENCE = 30
+
+
+class RecordingClock:
+    """Waiting takes no time, and moves the clock on."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._now = 1000.0
+        self.waits: list[float] = []
+
+    def now(self) -> float:
+        with self._lock:
+            return self._now
+
+    def wait(self, event: Event, seconds: float) -> bool:
+        if event.is_set():
+            return True
+        self.waits.append(seconds)
+        self.advance(seconds)
+        return event.is_set()
+
+    def advance(self, seconds: float) -> None:
+        with self._lock:
+            self._now += seconds
+
+
+class RecordingLog:
+    """``lines``: what was said, and each piece of output."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.lines: list[str] = []
+        self.output = b""
+
+    def say(self, text: str) -> None:
+        with self._lock:
+            self.lines.append(text)
+
+    def raw(self, output: bytes) -> None:
+        with self._lock:
+            self.lines.append(output.decode())
+            self.output += output
+
+
+Answer = Callable[[Call], int]
+
+
+@dataclass(frozen=True)
+class Ends:
+    """After so many seconds, with this output and exit code."""
+
+    code: int = 0
+    output: bytes = b""
+    seconds: float = 0
+
+
+def ends(code: int = 0, output: bytes = b"", seconds: float = 0) -> Ends:
+    return Ends(code, output, seconds)
+
+
+def waits_for_the_end(call: Call) -> int:
+    """Until the call is canceled."""
+    assert call.canceled.wait(PATIENCE), "nobody canceled the call"
+    raise Canceled
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A call. ``text``: the line, or ``docker`` and the arguments."""
+
+    text: str
+    call: Call
+
+
+class RecordingMachine:
+    """Runs nothing. A call is answered by the first rule whose pattern is found in it; without one it succeeds.
+
+    ``has_buildkit``: whether the client's help for builds, which is not recorded, knows of secrets.
+    """
+
+    workspace = "work-volume"
+    home = "home-volume"
+
+    def __init__(self, clock: RecordingClock) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._rules: list[tuple[re.Pattern[str], Iterator[Ends | Answer]]] = []
+        self.calls: list[Recorded] = []
+        self.files: dict[str, bytes] = {}
+        self.removed: list[str] = []
+        self.has_buildkit = True
+
+    def on(self, pattern: str, *answers: Ends | Answer) -> None:
+        """One call after another; the last answers all further ones."""
+
+        def told() -> Iterator[Ends | Answer]:
+            yield from answers
+            while True:
+                yield answers[-1]
+
+        self._rules.append((re.compile(pattern), told()))
+
+    def shell(self, line: str, call: Call) -> int:
+        return self._answer(line, call)
+
+    def client(self, arguments: Sequence[str], call: Call) -> int:
+        return self._answer(" ".join(["docker", *arguments]), call)
+
+    def write(self, path: str, content: bytes) -> None:
+        self.files[path] = content
+
+    def remove(self, container: str) -> None:
+        with self._lock:
+            self.removed.append(container)
+
+    def close(self) -> None:
+        """Nothing is there."""
+
+    def _answer(self, text: str, call: Call) -> int:
+        if text == "docker build --help":
+            call.output(
+                b"      --secret stringArray   Secret to expose to the build\n" if self.has_buildkit else b"ERROR"
+            )
+            return 0 if self.has_buildkit else 1
+        with self._lock:
+            self.calls.append(Recorded(text, call))
+            answers = next((answers for pattern, answers in self._rules if pattern.search(text)), None)
+            answer: Ends | Answer = ends() if answers is None else next(answers)
+        if not isinstance(answer, Ends):
+            return answer(call)
+        if answer.output:
+            call.output(answer.output)
+        self._clock.advance(min(answer.seconds, call.seconds))
+        if answer.seconds > call.seconds:
+            raise TimedOut
+        return answer.code
+
+    def of(self, pattern: str) -> list[Recorded]:
+        return [each for each in self.calls if re.search(pattern, each.text)]
+
+    @property
+    def texts(self) -> list[str]:
+        return [each.text for each in self.calls]
+
+
+@dataclass
+class Bench:
+    """What a test runs a task with, and looks at."""
+
+    clock: RecordingClock = field(default_factory=RecordingClock)
+    log: RecordingLog = field(default_factory=RecordingLog)
+    canceled: Event = field(default_factory=Event)
+    logins: tuple[Login, ...] = ()
+    timeout: int = 3600
+    task_name: str = ""
+    commit: str = ""
+    fetched: Mapping[str, Fetched] = field(default_factory=dict[str, Fetched])
+
+    def __post_init__(self) -> None:
+        self.machine = RecordingMachine(self.clock)
+
+    def run(self, job: str | Task | QuickBuild) -> Outcome:
+        """``job``: a task file's text, or what was read."""
+        work = Work(
+            "r1",
+            read_task(job, Given()) if isinstance(job, str) else job,
+            "app.example.com",
+            self.timeout,
+            self.timeout,
+            self.logins,
+            self.task_name,
+            self.commit,
+            self.fetched,
+        )
+        return execute(work, self.machine, self.log, self.canceled, self.clock)
+
+    def told(self, text: str) -> bool:
+        """Whether the log has a line with this text in it."""
+        return any(text in line for line in self.log.lines)
