@@ -109,7 +109,14 @@ class Member:
     reason: str
 
 
-Access = Action | All | Member | Operation | OwnUpload | Public | SignedIn
+@dataclass(frozen=True, slots=True)
+class SignedUrl:
+    """For whoever holds a URL that we signed, within its time: ``permission`` is a letter that it must have, r or w."""
+
+    permission: str
+
+
+Access = Action | All | Member | Operation | OwnUpload | Public | SignedIn | SignedUrl
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Sources and logs of runs as a storage account of Azure has them: blobs under URLs that we sign."""
