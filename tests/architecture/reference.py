@@ -17,7 +17,7 @@ import entrepot
 from entrepot.access.builtin_roles import BUILT_IN_ROLES
 from entrepot.access.conditions import OPERATORS, Quantifier
 from entrepot.access.definitions import Mode, RoleDefinition
-from entrepot.access.model import ASKED, Access, Action, All, Member, Operation, OwnUpload, Public, SignedIn
+from entrepot.access.model import ASKED, Access, Action, All, Member, Operation, OwnUpload, Public, SignedIn, SignedUrl
 from entrepot.access.operations import PERMITTED_BY, REGISTRIES
 from entrepot.access.roles import Assigned, RoleRights
 from entrepot.access.scope_maps import SYSTEM_MAPS
@@ -32,6 +32,7 @@ from entrepot.metadata.routes import ROUTES as METADATA
 from entrepot.oauth.directory.routes import ROUTES as DIRECTORY
 from entrepot.oauth.routes import ROUTES as OAUTH
 from entrepot.settings import GROUPS, Settings
+from entrepot.tasks.storage.routes import ROUTES as STORAGE
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "reference"
 COMMANDS: Final = (
@@ -61,7 +62,7 @@ def _setting(name: str) -> str:
 
 def routes_page() -> str:
     lines = ["# Routes", "", PRINTED, "| method | path | who may | what it does |", "|---|---|---|---|"]
-    for route in (*DISTRIBUTION, *METADATA, *HELM, *OAUTH, *DIRECTORY, *AUDITING):
+    for route in (*DISTRIBUTION, *METADATA, *HELM, *OAUTH, *DIRECTORY, *AUDITING, *STORAGE):
         method = "GET, HEAD" if route.method == "GET" else route.method
         summary = (route.handler.__doc__ or "").strip().splitlines()[0]
         lines.append(f"| {method} | `{route.path}` | {_who(route.access)} | {summary} |")
@@ -75,12 +76,12 @@ def _who(access: Access) -> str:
             return f"scope `{','.join(ASKED[action] for action in actions)}`"
         case OwnUpload():
             return "the principal that began the upload"
+        case SignedUrl():
+            return f"who holds a signed URL with `{access.permission}` among its permissions"
         case SignedIn():
             return f"signed in: {access.reason}"
-        case Public():
-            return f"everyone: {access.reason}"
-        case Member():
-            return f"everyone of the directory: {access.reason}"
+        case Public() | Member():
+            return f"everyone{' of the directory' if isinstance(access, Member) else ''}: {access.reason}"
         case Operation():
             return f"`{access.name}`"
 

@@ -53,10 +53,10 @@ def namespaces(folder: Path, names: Sequence[str]) -> Iterator[Inside]:
 
 
 @contextmanager
-def named_server(inside: Inside, data_dir: Path, port: int) -> Iterator[Registry]:
-    """A server whose address is not loopback and whose login servers have names."""
+def named_server(inside: Inside, data_dir: Path, port: int, *flags: str) -> Iterator[Registry]:
+    """A server whose address is not loopback and whose login servers have names. ``flags``: further settings."""
     data_dir.mkdir()
-    command = [*inside.command, *serve_command(data_dir, port, f"--host={ADDRESS}", f"--domain={DOMAIN}")]
+    command = [*inside.command, *serve_command(data_dir, port, f"--host={ADDRESS}", f"--domain={DOMAIN}", *flags)]
 
     def ready(ca: Path) -> bool:
         ask = ["curl", "--silent", "--fail", "--cacert", ca, f"https://local.{DOMAIN}:{port}/readyz"]

@@ -19,7 +19,7 @@ from entrepot.db.access_tables import (
     signing_key,
     token,
 )
-from entrepot.db.tables import registry
+from entrepot.db.tables import registry, resource_group, subscription
 
 
 class Secret(NamedTuple):
@@ -51,6 +51,8 @@ class Account(NamedTuple):
 
 
 _ACTIVE: Final = (principal.c.enabled, principal.c.provisioned)
+# How the names begin that runs of tasks sign in with.
+RUN_PREFIX: Final = "run-"
 
 
 def find_by_client_id(tx: Connection, client_id: str, now: datetime) -> Known | None:
@@ -59,8 +61,12 @@ def find_by_client_id(tx: Connection, client_id: str, now: datetime) -> Known | 
 
 
 def find_machine(tx: Connection, name: str, registry_id: int, tenant_id: str, now: datetime) -> Known | None:
-    """A service principal of the tenant by its client id, or else the registry's token of that name."""
+    """A service principal of the tenant by its client id, or else the registry's token or run of that name."""
     found = _find_known(tx, "secret", now, principal.c.client_id == name, principal.c.tenant_id == tenant_id)
+    if found is not None:
+        return found
+    of_run = (principal.c.client_id == name, principal.c.registry_id == registry_id)
+    found = _find_known(tx, "run", now, *of_run) if name.startswith(RUN_PREFIX) else None
     if found is not None:
         return found
     of_name = select(token.c.principal_id).where(token.c.registry_id == registry_id, token.c.name == name)
@@ -238,6 +244,54 @@ class ServicePrincipal:
 
 def insert_principal(tx: Connection, made: ServicePrincipal) -> None:
     tx.execute(insert(principal).values(**asdict(made), kind="ServicePrincipal"))
+
+
+@dataclass(frozen=True, slots=True)
+class RunPrincipal:
+    """What a run of a task signs in with to its registry. ``client_id``: its name, RUN_PREFIX and more."""
+
+    id: str
+    client_id: str
+    registry_id: int
+    secret_hash: str
+    created_at: datetime
+    expires_at: datetime
+
+
+def insert_run_principal(tx: Connection, made: RunPrincipal) -> None:
+    tenant = (
+        select(subscription.c.tenant_id)
+        .join_from(registry, resource_group, resource_group.c.id == registry.c.resource_group_id)
+        .join(subscription, subscription.c.id == resource_group.c.subscription_id)
+        .where(registry.c.id == made.registry_id)
+    )
+    tx.execute(
+        insert(principal).values(
+            id=made.id,
+            tenant_id=tenant.scalar_subquery(),
+            client_id=made.client_id,
+            kind="Run",
+            name=made.client_id,
+            registry_id=made.registry_id,
+            created_at=made.created_at,
+        )
+    )
+    tx.execute(
+        insert(credential).values(
+            id=made.id,
+            principal_id=made.id,
+            kind="run",
+            secret_hash=made.secret_hash,
+            created_at=made.created_at,
+            expires_at=made.expires_at,
+        )
+    )
+
+
+def delete_run_principals(tx: Connection, prefix: str) -> int:
+    """With all that they were given; those whose names begin so. How many."""
+    ours = (principal.c.kind == "Run", principal.c.client_id.startswith(prefix, autoescape=True))
+    return tx.execute(delete(principal).where(*ours)).rowcount
 
 
 def insert_secret(tx: Connection, credential_id: str, principal_id: str, secret_hash: str, now: datetime) -> None:

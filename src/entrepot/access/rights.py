@@ -28,11 +28,11 @@ class Where(NamedTuple):
 
 
 def rights_of(tx: Connection, principal_id: str, where: Where) -> Rights:
-    """Of an admin account and of a repository token in their own registry alone; of others by their roles."""
+    """Of admin accounts, runs of tasks and repository tokens in their own registry alone; of others by their roles."""
     match queries.find_holder(tx, principal_id):
         case None:
             return Nothing()
-        case Holder("Admin", of):
+        case Holder("Admin" | "Run", of):
             return Everything() if of == where.registry else Nothing()
         case Holder("Token", of):
             return _rights_of_token(tx, principal_id) if of == where.registry else Nothing()

@@ -4,6 +4,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from entrepot.app.task_parts import IDENTITIES, run_parts, schedule
 from entrepot.arm.authorization.assignments import role_assignments
 from entrepot.arm.authorization.definitions import role_definitions
 from entrepot.arm.descriptor import AnyResource, Ask
@@ -19,9 +20,16 @@ from entrepot.registries.replications.descriptor import REPLICATIONS
 from entrepot.registries.resource.absent import ABSENT_TYPES
 from entrepot.registries.resource.descriptor import BELOW, REGISTRIES, find_row
 from entrepot.registries.resource.scope_maps import SCOPE_MAPS
+from entrepot.registries.resource.tier import expect_feature
 from entrepot.registries.resource.tokens import TOKENS
-from entrepot.registries.tiers import Limit, expect_room
+from entrepot.registries.tiers import Feature, Limit, expect_room
 from entrepot.retention.purging import descriptor as purging
+from entrepot.tasks.owners import Owner
+from entrepot.tasks.owners import Registries as TaskRegistries
+from entrepot.tasks.resource.agent_pools import agent_pools
+from entrepot.tasks.resource.task_runs import task_runs
+from entrepot.tasks.resource.tasks import tasks
+from entrepot.tasks.runs.descriptor import runs
 from entrepot.webhooks.descriptor import Registries, webhooks
 
 # What roles can be given on.
@@ -31,6 +39,13 @@ _SCOPES: Final[tuple[AnyResource, ...]] = (SUBSCRIPTIONS, GROUPS, REGISTRIES)
 def _expect_webhook_room(tx: Connection, ask: Ask, registry: int, used: int) -> None:
     expect_room(limits_of(tx, RegistryId(registry), ask.deployment.tier_limits), Limit.WEBHOOKS, used, "webhooks")
 
+
+def _expect_pools(tx: Connection, ask: Ask, registry: Owner) -> None:
+    tier = limits_of(tx, RegistryId(registry.id), ask.deployment.tier_limits)
+    expect_feature(tier, Feature.AGENT_POOLS, ask.deployment.tier_limits)
+
+
+_TASK_REGISTRIES: Final = TaskRegistries(REGISTRIES, BELOW, find_row)
 
 RESOURCES: Final[tuple[AnyResource, ...]] = (
     TENANTS,
@@ -50,5 +65,9 @@ RESOURCES: Final[tuple[AnyResource, ...]] = (
     REPLICATIONS,
     purging.purge_rules(purging.Registries(REGISTRIES, BELOW, find_row)),
     webhooks(Registries(REGISTRIES, BELOW, find_row, _expect_webhook_room)),
+    agent_pools(_TASK_REGISTRIES, _expect_pools),
+    tasks(_TASK_REGISTRIES, IDENTITIES),
+    task_runs(_TASK_REGISTRIES, IDENTITIES, schedule),
+    runs(run_parts(_TASK_REGISTRIES)),
     *ABSENT_TYPES,
 )

@@ -97,7 +97,7 @@ def hosts_of(settings: Settings) -> Hosts:
 
 
 def management_firewall(settings: Settings) -> Firewall | None:
-    """Whom the management API, Graph and the audit log answer. None: everybody."""
+    """Whom the management API with its upload and log URLs, Graph and the audit log answer. None: everybody."""
     named = tuple(parse_network(str(each)) for each in settings.management_networks)
     return Firewall(public=True, default_allow=False, allowed=named) if named else None
 

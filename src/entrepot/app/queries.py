@@ -1,4 +1,4 @@
-"""SQL of the first start, backup and restore."""
+"""SQL of the first start, backup and restore, and of what names registries."""
 
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -16,6 +16,7 @@ from entrepot.db.tables import (
     subscription,
     tenant,
 )
+from entrepot.db.task_tables import kept_block
 
 RESTORING: Final = "restore"
 _BLOBS_AT_ONCE: Final = 200
@@ -54,6 +55,15 @@ def insert_root(tx: Connection, root: Root, registry_name: str, region: str, now
             name=registry_name, resource_group_id=group, rid=root.rid, sku="Premium", region=region, created_at=now
         )
     )
+
+
+def deployment_id(tx: Connection) -> str:
+    """What no other deployment has: the id of its first registry."""
+    return tx.execute(select(registry.c.rid).order_by(registry.c.id).limit(1)).scalar_one()
+
+
+def name_of_registry(tx: Connection, registry_id: int) -> str:
+    return tx.execute(select(registry.c.name).where(registry.c.id == registry_id)).scalar_one()
 
 
 def set_anonymous_pull(tx: Connection, registry_name: str, allowed: bool) -> bool:  # noqa: FBT001  it is the column's value
@@ -109,6 +119,49 @@ def blobs_after(tx: Connection, last: int) -> list[BlobRow]:
     for blob_id, *place in tx.execute(places):
         pieces.setdefault(blob_id, []).append(Piece(*place))
     return [BlobRow(row[0], row[1], row[2], tuple(pieces.get(row[0], ()))) for row in rows]
+
+
+class BlockRow(NamedTuple):
+    """A part of a file that no manifest names, and where its bytes lie."""
+
+    session: str
+    file: str
+    digest: str
+    size: int
+    pieces: tuple[Piece, ...]
+
+
+def blocks_after(tx: Connection, last: str) -> list[BlockRow]:
+    """The next few in order of their sessions, of files as they are: what waits for a place in one is left out."""
+    rows = tx.execute(
+        select(
+            kept_block.c.session,
+            kept_block.c.file_id,
+            kept_block.c.digest,
+            kept_block.c.length,
+            kept_block.c.store,
+            kept_block.c.key,
+            kept_block.c.key_scope,
+        )
+        .where(kept_block.c.session > last, kept_block.c.number.is_not(None))
+        .order_by(kept_block.c.session)
+        .limit(_BLOBS_AT_ONCE)
+    )
+    return [
+        BlockRow(*row[:4], () if row.key is None else (Piece(row.store, row.key, row.length, row.key_scope),))
+        for row in rows
+    ]
+
+
+def place_block(tx: Connection, session: str, piece: Piece) -> None:
+    """Its bytes lie here now."""
+    place = {"store": piece.store, "key": piece.key, "key_scope": piece.key_scope}
+    tx.execute(update(kept_block).where(kept_block.c.session == session).values(**place))
+
+
+def drop_waiting_blocks(tx: Connection) -> None:
+    """Blocks that came without a place in their file: whoever sent them begins anew."""
+    tx.execute(delete(kept_block).where(kept_block.c.number.is_(None)))
 
 
 def insert_hold(tx: Connection, hold: str, reason: str, until: datetime) -> None:

@@ -1,6 +1,7 @@
 """Every surface of a worker: which rows, admission, parts and words make it up, and which paths are its own."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from entrepot.access.sealing import Sealer
@@ -33,6 +34,10 @@ from entrepot.oauth.directory import problems as directory_problems
 from entrepot.oauth.directory.routes import ROUTES as DIRECTORY
 from entrepot.oauth.routes import ROUTES as OAUTH
 from entrepot.settings import Settings
+from entrepot.tasks.storage import parts as storage
+from entrepot.tasks.storage.links import FOLDER as STORAGE_FOLDER
+from entrepot.tasks.storage.routes import storage_surface
+from entrepot.tasks.storage.signing import Signer
 from entrepot.web.routing import RouteTable
 
 AnySurface = Surface[Any, Any]
@@ -79,6 +84,7 @@ class Surfaces:
             ("/helm/v1", Surface("helm", RouteTable(HELM), data_plane, attributes, render, _DATA_PLANE_HEADERS)),
             ("/oauth2", Surface("oauth2", RouteTable(OAUTH), data_plane, forms, render, _DATA_PLANE_HEADERS)),
             ("/entrepot", Surface("audit", RouteTable(AUDITING), management, None, render)),
+            (STORAGE_FOLDER, storage_surface(site, _storage_parts(settings, keeping, v2), firewall)),
             *((prefix, arm) for prefix in PREFIXES),
             (GRAPH_PREFIX, graph_surface(site, graph.Parts(idle_seconds, Turns(site.doors)), firewall)),
         )
@@ -95,6 +101,16 @@ class Surfaces:
     def every(self) -> list[AnySurface]:
         """Each once."""
         return [*{surface.name: surface for _, surface in self._by_folder}.values(), self._directory]
+
+
+def _storage_parts(settings: Settings, keeping: Keeping, v2: distribution.Parts) -> storage.Parts:
+    return storage.Parts(
+        v2.store,
+        Signer.of(keeping.sealer),
+        settings.task_source_bytes,
+        settings.upload_idle_seconds,
+        timedelta(seconds=settings.gc_retire_seconds),
+    )
 
 
 def _directory(site: Site, settings: Settings, keeping: Keeping) -> AnySurface:

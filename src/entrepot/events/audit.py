@@ -27,6 +27,8 @@ _SECRET: Final = re.compile(
     r"|cookie|connection_?string|custom_?headers|code",
     re.IGNORECASE,
 )
+# What stands before the host of an address: a name and a password, or a token alone.
+_IN_ADDRESS: Final = re.compile(r"//[^/@\s]+@")
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -125,10 +127,19 @@ def told(detail: Detail) -> str:
 
 def _masked(value: Told) -> Told:
     if isinstance(value, Mapping):
-        return {name: MASK if _SECRET.fullmatch(name) else _masked(member) for name, member in value.items()}
+        is_secret = value.get("isSecret") is True
+        return {
+            name: MASK if _is_secret(name, member) or (is_secret and name == "value") else _masked(member)
+            for name, member in value.items()
+        }
     if isinstance(value, list | tuple):
         return [_masked(element) for element in value]
-    return value
+    return _IN_ADDRESS.sub(f"//{MASK}@", value) if isinstance(value, str) else value
+
+
+def _is_secret(name: str, member: Told) -> bool:
+    """Whether something is secret is none itself."""
+    return _SECRET.fullmatch(name) is not None and not isinstance(member, bool)
 
 
 def row_of(entry: Entry) -> dict[str, object]:

@@ -5,12 +5,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from entrepot.db.access_tables import application, credential, federated_credential, group_member, principal
 from entrepot.db.statements import upsert
 from entrepot.db.tables import tenant
-from entrepot.identities.model import Application, Credential, Kind, Principal, Proof, Tenant
+from entrepot.identities.model import Application, Credential, Kind, Principal, Proof, Tenant, Type
 
 _PRINCIPAL: Final = (
     principal.c.id,
@@ -81,6 +81,21 @@ def principals_of(tx: Connection, tenant_id: str, kind: Kind) -> list[Principal]
         _principals()
         .where(principal.c.tenant_id == tenant_id, principal.c.kind == kind.value, principal.c.provisioned)
         .order_by(principal.c.name, principal.c.id)
+    )
+    return [Principal(*row) for row in rows]
+
+
+def managed_identities_named(tx: Connection, tenant_id: str, name: str) -> list[Principal]:
+    """Names compare without case, and several may have the same."""
+    rows = tx.execute(
+        _principals()
+        .where(
+            principal.c.tenant_id == tenant_id,
+            principal.c.type == Type.MANAGED_IDENTITY.value,
+            func.lower(principal.c.name) == name.lower(),
+        )
+        .order_by(principal.c.created_at, principal.c.id)
+        .limit(2)
     )
     return [Principal(*row) for row in rows]
 

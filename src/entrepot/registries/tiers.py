@@ -66,6 +66,7 @@ class Limit(AnyCase):
 class Feature(StrEnum):
     """What only some tiers have, as refusals name it; ``key`` is what settings call it."""
 
+    AGENT_POOLS = "agent pools"
     ANONYMOUS_PULL = "anonymous pull"
     CONTENT_TRUST = "content trust"
     DATA_ENDPOINTS = "dedicated data endpoints"

@@ -35,10 +35,13 @@ from entrepot.settings.values import (
     Seconds,
     SecretKey,
     SyslogUrl,
+    TaskImages,
     Texts,
     TierLimits,
     is_loopback,
 )
+
+_MIB: Final = 1024 * 1024
 
 
 class Settings(BaseModel):
@@ -83,8 +86,8 @@ class Settings(BaseModel):
     )
     management_networks: Networks = Field(
         default=(),
-        description="Networks whose clients may reach the management API, Graph and the audit log, comma-separated. "
-        "Without any: every client. Registries and sign-in are not limited by it.",
+        description="Networks whose clients may reach the management API with its upload and log URLs, Graph and the "
+        "audit log, comma-separated. Without any: every client. Registries and sign-in are not limited by it.",
     )
     workers: Annotated[int, Field(ge=1, le=256)] | None = Field(
         default=None, description="Web worker processes. Without it: one for each core."
@@ -258,6 +261,34 @@ class Settings(BaseModel):
         default=1000, description="Blobs that garbage collection deletes per second at most."
     )
 
+    task_engine: Location = Field(
+        default=Path("/var/run/docker.sock"), description="Socket of the container engine that runs tasks."
+    )
+    task_runs: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=2, description="Runs of tasks that a worker has at once; 0: it takes none."
+    )
+    task_memory_bytes: Annotated[ByteSize, Field(ge=32 * _MIB)] | None = Field(
+        default=None, description="Memory of each container of a run. Without it: as much as the engine has."
+    )
+    task_processes: Annotated[int, Field(ge=10, le=1_000_000)] = Field(
+        default=4096, description="Processes that each container of a run may have."
+    )
+    task_source_bytes: Annotated[ByteSize, Field(ge=1, le=4 * 1024**3)] = Field(
+        default=ByteSize(2 * 1024**3), description="Largest source of a run that a client uploads, at most 4GiB."
+    )
+    task_log_bytes: Annotated[ByteSize, Field(ge=64 * 1024, le=1024 * _MIB)] = Field(
+        default=ByteSize(16 * _MIB),
+        description="How long the log of a run may get; of a longer one the end is kept, too.",
+    )
+    task_keep_seconds: Seconds = Field(
+        default=30 * DAY, description="How long runs and their logs are kept, unless they are archived."
+    )
+    task_images: TaskImages = Field(
+        default=(),
+        description="Images that task files name by an alias: NAME=REFERENCE, comma-separated, in place of Microsoft's "
+        "for acr, az, bash, curl and cssc.",
+    )
+
     event_keep_seconds: Seconds = Field(
         default=7 * DAY, description="How long the catalog keeps events after webhooks and others have taken them up."
     )
@@ -362,6 +393,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         "sparse_manifests",
     ),
     "garbage collection": ("gc_unlinked_grace_seconds", "gc_condemn_seconds", "gc_retire_seconds", "gc_rate"),
+    "tasks": _named("task_"),
     "events": ("event_keep_seconds",),
     "audit log": (
         "audit_keep_seconds",

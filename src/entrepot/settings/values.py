@@ -189,6 +189,13 @@ def _a_tier_limit(value: str) -> str:
     return value
 
 
+def _a_task_image(value: str) -> str:
+    name, sign, reference = value.partition("=")
+    if not sign or not name.isalnum() or not reference or any(each.isspace() for each in reference):
+        raise ValueError("use NAME=REFERENCE, such as bash=registry.example.com/tools/bash:5, comma-separated")
+    return value
+
+
 def _a_client_secret(value: SecretStr) -> SecretStr:
     if not _SECRET_LENGTHS[0] <= len(value) <= _SECRET_LENGTHS[1]:
         raise ValueError(f"use {_SECRET_LENGTHS[0]} to {_SECRET_LENGTHS[1]} characters")
@@ -233,6 +240,7 @@ ForeignSecret = Annotated[SecretStr, AfterValidator(_a_foreign_secret)]
 Claim = Annotated[str, Field(min_length=1, max_length=256)]
 Scopes = Annotated[tuple[Annotated[str, AfterValidator(_a_scope)], ...], BeforeValidator(_split_at_spaces)]
 Texts = Annotated[tuple[Claim, ...], BeforeValidator(_split_at_commas)]
+TaskImages = Annotated[tuple[Annotated[str, AfterValidator(_a_task_image)], ...], BeforeValidator(_split_at_commas)]
 TierLimits = Annotated[tuple[Annotated[str, AfterValidator(_a_tier_limit)], ...], BeforeValidator(_split_at_commas)]
 # What a group is called outside, and its id or display name here.
 GroupMap = Annotated[tuple[tuple[Claim, Claim], ...], BeforeValidator(_groups)]

@@ -1,14 +1,28 @@
-"""What tasks, runs and requests for runs have in common, in the shape of their JSON (ACR-TASKS 5.2 to 6.1)."""
+"""What tasks, runs and requests for runs have in common, in the shape of their JSON (ACR-TASKS 5.2 to 6.1).
 
+A member that is not said is left out, as in ACR's answers, unless its default is ``shown``.
+"""
+
+from copy import copy
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
+
+T = TypeVar("T")
 
 TIMEOUT: Final = 3600
 # Seconds: what a run may be given.
 Timeout = Annotated[int, Meta(ge=300, le=28_800)]
 Text = Annotated[str, Meta(max_length=4096)]
+Names = Annotated[list[Text], Meta(max_length=100)]
+# A file in Base64: 1 MiB at most, as the language has it.
+Encoded = Annotated[str, Meta(max_length=1_400_000)]
+
+
+def shown(*, default: T) -> T:
+    """A default that is written, where ``omit_defaults`` leaves out plain ones."""
+    return field(default_factory=lambda: copy(default))
 
 
 class Platform(Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -30,8 +44,8 @@ class Argument(Struct, frozen=True, rename="camel", omit_defaults=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=256)]
     value: Text | None = None
-    is_secret: bool = False
-    type: str = "Argument"
+    is_secret: bool = shown(default=False)
+    type: str = shown(default="Argument")
 
 
 class SetValue(Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -39,8 +53,12 @@ class SetValue(Struct, frozen=True, rename="camel", omit_defaults=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=256)]
     value: Text | None = None
-    is_secret: bool = False
-    type: str = "SetValue"
+    is_secret: bool = shown(default=False)
+    type: str = shown(default="SetValue")
+
+
+Arguments = Annotated[list[Argument], Meta(max_length=500)]
+Values = Annotated[list[SetValue], Meta(max_length=500)]
 
 
 class SecretKind(StrEnum):
@@ -54,7 +72,7 @@ class SecretObject(Struct, frozen=True, rename="camel", omit_defaults=True):
     """Half of a credential."""
 
     value: Text | None = None
-    type: SecretKind = SecretKind.OPAQUE
+    type: SecretKind = shown(default=SecretKind.OPAQUE)
 
 
 class CustomRegistry(Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -15,6 +15,7 @@ import pytest
 from tests.documents import PAGES, Command, commands_of
 from tests.e2e import containerd as daemon
 from tests.e2e.clients import NPM, Shell, podman_in
+from tests.e2e.docker.dockerd import Engine
 from tests.services import entrepot
 
 # For all commands of a page; those of az take a second or two each.
@@ -36,9 +37,10 @@ def containerd() -> Iterator[Path]:
 
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
 def test_the_commands_of_a_page_work_and_print_what_it_shows(
-    page: Path, signed_out: Shell, request: pytest.FixtureRequest
+    page: Path, engine: Engine, signed_out: Shell, request: pytest.FixtureRequest
 ) -> None:
-    with entrepot(signed_out.folder / "data") as registry:
+    environment = {"ENTREPOT_TASK_ENGINE": str(engine.socket)}
+    with entrepot(signed_out.folder / "data", environment=environment) as registry:
         port = registry.login_server.partition(":")[2]
         commands = commands_of(page)
         shell = podman_in(signed_out).having(

@@ -87,6 +87,39 @@ def test_an_import(seen: Any) -> None:  # noqa: ANN401
     assert seen["imported"]
 
 
+@pytest.fixture
+def of_tasks(seen: Any) -> Any:  # noqa: ANN401
+    """The SDK for JavaScript has lost them to one of their own."""
+    if "tasks" not in seen:
+        pytest.skip("the SDK has no tasks")
+    return seen
+
+
+def test_agent_pools(of_tasks: Any) -> None:  # noqa: ANN401
+    told = of_tasks["pools"]
+    assert (told["tier"], told["counts"], told["queued"]) == ("S2", [2, 0, 0], 0)
+    assert (told["listed"], told["left"]) == (["sdkpool"], [])
+
+
+def test_tasks(of_tasks: Any) -> None:  # noqa: ANN401
+    told = of_tasks["tasks"]
+    assert (told["state"], told["targets"]) == ("Succeeded", ["release", "release"])
+    assert told["secrets"] == [None, "the-key"]
+    assert (told["listed"], told["left"]) == (["sdktask"], [])
+
+
+def test_task_runs(of_tasks: Any) -> None:  # noqa: ANN401
+    told = of_tasks["taskRuns"]
+    assert told["runs"] == ["ca1", "ca2"]
+    assert (told["listed"], told["left"]) == (["sdktaskrun"], [])
+
+
+def test_runs(of_tasks: Any) -> None:  # noqa: ANN401
+    told = of_tasks["runs"]
+    assert told["begun"] == ["QuickRun", "Succeeded"]
+    assert (told["same"], told["archived"], told["listed"], told["log"], told["upload"]) == (True,) * 5
+
+
 def test_what_is_to_come_says_so(seen: Any) -> None:  # noqa: ANN401
     told = seen["absent"]
     assert set(told["writes"].values()) == {"FeatureNotAvailable"}, told["writes"]

@@ -22,4 +22,5 @@ def work(data_dir: Path, database_url: str | None) -> None:
         os.dup2(log.fileno(), sys.stderr.fileno())
     named = {} if database_url is None else {"database_url": SecretStr(database_url)}
     settings = settings_for(data_dir, **named)
-    worker_process(open_existing(settings), bodies(settings), PACE)
+    database = open_existing(settings)
+    worker_process(database, bodies(settings, database), PACE)

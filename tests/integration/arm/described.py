@@ -52,7 +52,14 @@ _CONTAINER_REGISTRY = "Microsoft.ContainerRegistry"
 # What a list cannot do without, by the last part of its path.
 _QUERIES = {"values": {"$filter": "eventTimestamp ge '2024-05-01T00:00:00Z'"}}
 # Of members that are no free text, by their name.
-_VALUES = {"location": "eastus"}
+_VALUES = {"location": "eastus", "os": "linux"}
+_CONTEXT = "https://git.example/app.git"
+_REQUEST = {
+    "type": "DockerBuildRequest",
+    "dockerFilePath": "Dockerfile",
+    "platform": {"os": "linux"},
+    "sourceLocation": _CONTEXT,
+}
 
 
 @dataclass(frozen=True)
@@ -160,6 +167,13 @@ class Walker:
             "Microsoft.ContainerRegistry/registries/scopeMaps": {
                 "properties": {"actions": ["repositories/app/content/read"]}
             },
+            "Microsoft.ContainerRegistry/registries/taskRuns": {"properties": {"runRequest": _REQUEST}},
+            "Microsoft.ContainerRegistry/registries/tasks": {
+                "properties": {
+                    "platform": {"os": "linux"},
+                    "step": {"type": "Docker", "dockerFilePath": "Dockerfile", "contextPath": _CONTEXT},
+                }
+            },
             "Microsoft.ContainerRegistry/registries/tokens": {
                 "properties": {"scopeMapId": f"{registry}/scopeMaps/walkscopemap"}
             },
@@ -217,7 +231,9 @@ def least(schema: dict[str, Json], name: str = "") -> Json:
     if schema.get("type") == "object":
         members = schema.get("properties", {})
         return {member: least(members[member], member) for member in schema.get("required", [])}
-    simple = {"array": [], "integer": schema.get("minimum", 1), "boolean": False, "string": _VALUES.get(name, "text")}
+    if schema.get("type") == "array":
+        return [least(schema["items"])] * schema.get("minItems", 0)
+    simple = {"integer": schema.get("minimum", 1), "boolean": False, "string": _VALUES.get(name, "text")}
     return schema["enum"][0] if "enum" in schema else simple[schema["type"]]
 
 

@@ -110,7 +110,7 @@ class Workshop:
         for kind in MADE:
             for number in range(COUNT):
                 answer = await self.make(kind, number)
-                assert answer.status == 201, (str(kind), answer.body)
+                assert answer.status == kind.resource.created, (str(kind), answer.body)
 
 
 def _in_path(name: str) -> dict[str, str]:

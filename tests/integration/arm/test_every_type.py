@@ -93,7 +93,7 @@ async def test_a_condition_decides_whether_one_is_made(workshop: Workshop) -> No
         with naming(kind):
             unmet(await workshop.make(kind, 0, {"if-match": "*"}))
             assert (await workshop.asking(kind).get(workshop.id(kind))).status == 404
-            assert (await workshop.make(kind, 0, {"if-none-match": "*"})).status == 201
+            assert (await workshop.make(kind, 0, {"if-none-match": "*"})).status == kind.resource.created
             unmet(await workshop.make(kind, 0, {"if-none-match": "*"}))
             assert (await workshop.make(kind, 0, {"if-match": "*"})).status == 200
 
@@ -109,7 +109,9 @@ async def test_a_change_is_made_to_what_its_sender_has_seen_alone(workshop: Work
                     unmet(await arm.send(method, path, body, {"if-match": WRONG}))
                     assert (await arm.get(path))["etag"] == made
                     assert (await arm.send(method, path, body, {"if-match": f"{WRONG}, {made}"})).status in {200, 202}
-            assert (await arm.get(path)).status == 404
+            left = await arm.get(path)
+            # What goes on going after the answer says so.
+            assert left.status == 404 or left.json()["properties"]["provisioningState"] == "Deleting"
 
 
 def unmet(answer: Answer) -> None:
@@ -138,7 +140,8 @@ async def test_the_pages_of_every_list_hold_each_element_once(workshop: Workshop
         whole = [each["id"] for each in (await arm.get(path, None, **query)).json()["value"]]
         for top in ("1", "2", str(max(len(whole), 1))):
             pages = [page async for page in _pages(arm, path, {**query, "top": top})]
-            assert [each for page in pages for each in page] == whole, (listing.path, top)
+            expected = whole[: int(top)] if listing.top_is_all else whole
+            assert [each for page in pages for each in page] == expected, (listing.path, top)
             assert max(map(len, pages)) <= int(top), listing.path
         assert len(set(map(str.lower, whole))) == len(whole), listing.path
         sizes[listing.path] = len(whole)
@@ -225,13 +228,28 @@ def _wrong(schema: Json, where: str, body: Json) -> Iterator[tuple[str, Json]]:
 
 
 def _wrong_at(schema: Json, where: str, body: Json) -> Iterator[tuple[str, Json]]:
-    kinds = [resolved(each) for each in schema.get("anyOf", [schema])]
+    kinds = [*_kinds(schema)]
     taken = {_type(each) for each in kinds}
     if None not in taken:
         yield where, _with(body, where, next(value for name, value in VALUES.items() if name not in taken))
     for each in kinds:
         if _type(each) in {"object", "array"}:
-            yield from _wrong(each, where, body if _at(body, where) else _with(body, where, least(each)))
+            yield from _wrong(each, where, body if _fits(_at(body, where), each) else _with(body, where, least(each)))
+
+
+def _kinds(schema: Json) -> Iterator[Json]:
+    """What a member may be, each of several."""
+    schema = resolved(schema)
+    for each in schema.get("anyOf", ()):
+        yield from _kinds(each)
+    if "anyOf" not in schema:
+        yield schema
+
+
+def _fits(value: Json, schema: Json) -> bool:
+    """Whether it is there, and is the one of several that the schema is of."""
+    tags = schema.get("properties", {}).get("type", {}).get("enum") if isinstance(value, dict) else None
+    return bool(value) and (tags is None or value.get("type") in tags)
 
 
 def _type(schema: Json) -> str | None:

@@ -27,6 +27,21 @@ def test_what_is_no_secret_is_told(name: str) -> None:
     assert json.loads(told({name: "value"})) == {name: "value"}
 
 
+def test_the_value_of_what_says_that_it_is_secret_is_masked() -> None:
+    told_of = {"arguments": [{"name": "A", "value": "hunter2", "isSecret": True}, {"name": "B", "value": "b"}]}
+    assert json.loads(told(told_of))["arguments"] == [
+        {"name": "A", "value": MASK, "isSecret": True},
+        {"name": "B", "value": "b"},
+    ]
+
+
+@pytest.mark.parametrize("user", ["ghp_abc", "me:hunter2", "me:a%40b"])
+def test_credentials_in_an_address_are_masked(user: str) -> None:
+    assert json.loads(told({"source": f"https://{user}@git.example/app.git#main:src"})) == {
+        "source": f"https://{MASK}@git.example/app.git#main:src"
+    }
+
+
 def test_a_detail_that_is_too_long_tells_its_length_alone() -> None:
     detail = json.loads(told({"reason": "a" * DETAIL_LIMIT}))
     assert list(detail) == ["tooLong"]

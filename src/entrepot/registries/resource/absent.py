@@ -41,10 +41,8 @@ _PRIVATE: Final = (
     "Private endpoints are",
     "switch public network access off, which leaves a registry to private addresses",
 )
-_TASKS: Final = ("Tasks are", "build with docker, podman or in CI, and push")
 
 ABSENT: Final = (
-    _absent("agentPools", _TASKS, acts=("listQueueStatus",)),
     _absent("cacheRules", _CACHE),
     _absent("connectedRegistries", _CONNECTED, acts=("deactivate", "resync")),
     _absent("credentialSets", _CACHE),
@@ -55,15 +53,6 @@ ABSENT: Final = (
     _absent("pipelineRuns", _PIPELINES, methods=("PUT", "DELETE")),
     _absent("privateEndpointConnections", _PRIVATE, methods=("PUT", "DELETE")),
     _absent("privateLinkResources", _PRIVATE, methods=()),
-    _absent(
-        "runs",
-        _TASKS,
-        methods=("PATCH",),
-        acts=("cancel", "listLogSasUrl"),
-        of_registry=("listBuildSourceUploadUrl", "scheduleRun"),
-    ),
-    _absent("taskRuns", _TASKS, acts=("listDetails",)),
-    _absent("tasks", _TASKS, acts=("listDetails",)),
 )
 
 

@@ -63,6 +63,10 @@ func management(ctx context.Context, site site) any {
 		"webhooks":     theWebhooks(ctx, factory.NewWebhooksClient(), registries),
 		"tokens":       theTokens(ctx, factory.NewTokensClient(), factory.NewScopeMapsClient(), registries),
 		"imported":     imported(ctx, registries, site),
+		"pools":        thePools(ctx, factory.NewAgentPoolsClient()),
+		"tasks":        theTasks(ctx, factory.NewTasksClient()),
+		"taskRuns":     theTaskRuns(ctx, factory.NewTaskRunsClient()),
+		"runs":         theRuns(ctx, factory.NewRunsClient(), registries),
 		"absent":       absent(ctx, factory),
 	}
 	done(ctx)(registries.BeginDelete(ctx, group, name, nil))
@@ -196,13 +200,10 @@ func imported(ctx context.Context, registries *acr.RegistriesClient, site site) 
 func absent(ctx context.Context, factory *acr.ClientFactory) object {
 	writes, reads, lists := object{}, object{}, object{}
 	clients := []any{
-		factory.NewAgentPoolsClient(), factory.NewCacheRulesClient(), factory.NewCredentialSetsClient(),
-		factory.NewPrivateEndpointConnectionsClient(), factory.NewRunsClient(), factory.NewTaskRunsClient(),
-		factory.NewTasksClient(),
+		factory.NewCacheRulesClient(), factory.NewCredentialSetsClient(),
+		factory.NewPrivateEndpointConnectionsClient(),
 	}
-	ofRegistry := []string{
-		"GetBuildSourceUploadURL", "GetPrivateLinkResource", "NewListPrivateLinkResourcesPager", "BeginScheduleRun",
-	}
+	ofRegistry := []string{"GetPrivateLinkResource", "NewListPrivateLinkResourcesPager"}
 	try := func(client any, method string) {
 		operation := operationName(client, method)
 		switch found, err := called(ctx, client, method); {
@@ -238,8 +239,6 @@ func called(ctx context.Context, client any, method string) (any, error) {
 			words = words[1:]
 		case wanted == reflect.TypeFor[context.Context]():
 			arguments = append(arguments, reflect.ValueOf(ctx))
-		case wanted == reflect.TypeFor[acr.RunRequestClassification]():
-			arguments = append(arguments, reflect.ValueOf(&acr.EncodedTaskRunRequest{}))
 		default:
 			arguments = append(arguments, reflect.Zero(wanted))
 		}

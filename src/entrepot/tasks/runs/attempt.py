@@ -1,0 +1,221 @@
+"""One attempt at a run: its files are fetched, its task is read, its machine is made, its steps run."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+from entrepot.access.sealing import SealBrokenError, Sealer
+from entrepot.jobs.model import Json
+from entrepot.jobs.run import Run
+from entrepot.outbound.client import Outbound
+from entrepot.remote.sign_in import Credentials
+from entrepot.tasks.context import ContextInvalid, parse_context
+from entrepot.tasks.contexts.fetching import fetch
+from entrepot.tasks.contexts.model import ContextFailed, Fetched, Means
+from entrepot.tasks.engines.model import Allowance, Canceled, Engine, EngineFailed, Order
+from entrepot.tasks.execution.executor import execute
+from entrepot.tasks.execution.model import Ending, Login, Work
+from entrepot.tasks.execution.model import Outcome as Executed
+from entrepot.tasks.language.findings import TaskInvalid
+from entrepot.tasks.logs import queries as logs
+from entrepot.tasks.logs.writing import LogWriter
+from entrepot.tasks.runs import queries
+from entrepot.tasks.runs.identity import sign_in, sign_out
+from entrepot.tasks.runs.model import Image, Outcome, Plan, Secrets, Status
+from entrepot.tasks.runs.queries import RunRow
+from entrepot.tasks.runs.reading import Reader, Reading, read_job
+from entrepot.tasks.runs.schedule import purpose_of
+from entrepot.tasks.runs.watch import Watch
+
+log: Final = structlog.stdlib.get_logger(__name__)
+
+# A run whose workers die with it may be what they die of.
+ATTEMPTS: Final = 3
+_ENDINGS: Final = {
+    Ending.SUCCEEDED: (Status.SUCCEEDED, "was successful after"),
+    Ending.FAILED: (Status.FAILED, "failed after"),
+    Ending.TIMED_OUT: (Status.TIMEOUT, "timed out after"),
+    Ending.CANCELED: (Status.CANCELED, "was canceled after"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a worker runs tasks with.
+
+    ``engine``: raises EngineFailed where there is none. ``folder``: of the worker's own, for files of runs.
+    ``upload``: the bytes of what was uploaded for a registry (by its row) under a path; raises ContextFailed.
+    ``registry``: name and login server of a registry by its row.
+    """
+
+    engine: Callable[[], Engine]
+    folder: Path
+    outbound: Outbound
+    sealer: Sealer
+    upload: Callable[[int, str], Iterable[bytes]]
+    registry: Callable[[int], tuple[str, str]]
+    allowance: Allowance
+    log_bytes: int
+    reader: Reader
+
+
+class Worked(msgspec.Struct, frozen=True):
+    """How an attempt ended."""
+
+    status: Status
+    outcome: Outcome = Outcome()
+
+
+def attempt(run: Run, site: Site, row: RunRow) -> Json:
+    """Twice is safe: an attempt removes what the one before left. Raises what no body catches when it is another's."""
+    if not run.write(queries.begin, row.id, run.attempt, run.now):
+        return msgspec.to_builtins(Worked(Status.CANCELED, Outcome(error="the run was canceled before it began")))
+    return msgspec.to_builtins(_Attempt(run, site, row).work())
+
+
+class _Attempt:
+    def __init__(self, run: Run, site: Site, row: RunRow) -> None:
+        self.run = run
+        self.site = site
+        self.row = row
+        self.plan = msgspec.json.decode(row.request, type=Plan)
+        self.secrets = Secrets()
+        self.began = time.monotonic()
+        self.folder = site.folder / f"{row.id}-{run.attempt}"
+
+    def work(self) -> Worked:
+        watch = Watch(self.run, self.row.id)
+        try:
+            self.secrets = self._opened()
+        except SealBrokenError:
+            reason = "the run's secrets cannot be read: the deployment's secret key was changed"
+            return Worked(Status.ERROR, Outcome(error=reason))
+        account = sign_in(self.run, self.row, self.plan)
+        hidden = [*self.secrets.every(), *([account[1]] if account else [])]
+        try:
+            with LogWriter(self._keep, watch.lose, hidden, self.site.log_bytes) as says, watch:
+                worked = self._worked(watch, says, account)
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        watch.expect_ours()
+        self.run.write(sign_out, self.row)
+        return worked
+
+    def _opened(self) -> Secrets:
+        if self.row.secrets is None:
+            return Secrets()
+        text = self.site.sealer.open(self.row.secrets, purpose_of(self.row.registry_id, self.row.name))
+        return msgspec.json.decode(text, type=Secrets)
+
+    def _keep(self, piece: bytes) -> None:
+        self.run.patiently(lambda: self.run.write(logs.append_log, self.row.id, piece))
+
+    def _worked(self, watch: Watch, says: LogWriter, account: tuple[str, str] | None) -> Worked:
+        """With the log's last line. What is our own fault is an error, and no failure of the task."""
+        ending, error, executed = Ending.FAILED, "", None
+        try:
+            executed = self._execute(watch, says, account)
+            ending, error = executed.ending, executed.error
+        except Canceled:
+            ending = Ending.CANCELED
+        except (ContextFailed, TaskInvalid) as wrong:
+            error = str(wrong)
+            says.line(error)
+        except EngineFailed as wrong:
+            return self._broken(says, str(wrong))
+        status, verb = _ENDINGS[ending]
+        says.line("")
+        why = f". Error: {error}" if error and ending is not Ending.SUCCEEDED else ""
+        says.line(f"Run ID: {self.row.name} {verb} {_duration(time.monotonic() - self.began)}{why}")
+        return Worked(status, self._outcome(executed, error))
+
+    def _broken(self, says: LogWriter, reason: str) -> Worked:
+        says.line(f"\nRun ID: {self.row.name} failed after {_duration(time.monotonic() - self.began)}. Error: {reason}")
+        log.error("task_engine_failed", run=self.row.name, reason=reason)
+        return Worked(Status.ERROR, Outcome(error=reason))
+
+    def _execute(self, watch: Watch, says: LogWriter, account: tuple[str, str] | None) -> Executed:
+        """Raises ContextFailed, TaskInvalid, EngineFailed, Canceled."""
+        if self.run.attempt > 1:
+            says.say(f"The worker of this run was lost; the run begins again (attempt {self.run.attempt})")
+        if self.run.attempt > ATTEMPTS:
+            raise EngineFailed(f"{ATTEMPTS} workers were lost while they ran it")
+        engine = self.site.engine()
+        engine.clear({f"{run_id}-{number}" for run_id, number in self.run.read(queries.going).items()})
+        for folder in self.site.folder.glob(f"{self.row.id}-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        name, server = self.site.registry(self.row.registry_id)
+        logins = self._logins(server, account)
+        fetched = self._fetch(watch, says, logins)
+        reading = Reading(self.row.name, name, server, self.row.task or "", fetched.commit, fetched.branch)
+        job = read_job(self.plan, self.secrets, reading, self.site.reader, fetched.root)
+        own = f"{self.row.id}-{self.run.attempt}"
+        work = Work(
+            own,
+            job,
+            server,
+            self.plan.timeout,
+            self.plan.timeout - (time.monotonic() - self.began),
+            logins,
+            self.row.task or "",
+            fetched.commit,
+        )
+        machine = engine.machine(Order(own, fetched.root, self.site.allowance))
+        try:
+            self.run.write(queries.set_running, self.row.id, self.run.now)
+            return execute(work, machine, says, watch.ended)
+        finally:
+            machine.close()
+
+    def _logins(self, server: str, account: tuple[str, str] | None) -> tuple[Login, ...]:
+        own = () if account is None else (Login(server, *account),)
+        return (*own, *(Login(each, *pair) for each, pair in self.secrets.registries.items()))
+
+    def _fetch(self, watch: Watch, says: LogWriter, logins: tuple[Login, ...]) -> Fetched:
+        """Raises ContextFailed, Canceled."""
+        known = {login.server: Credentials(login.user, login.password) for login in logins}
+        files, scratch = self.folder / "files", self.folder / "scratch"
+        for folder in (files, scratch):
+            folder.mkdir(parents=True, mode=0o700)
+        means = Means(
+            self.site.outbound,
+            scratch,
+            upload=lambda path: self.site.upload(self.row.registry_id, path),
+            credentials=known.get,
+            canceled=watch.ended,
+        )
+        try:
+            context = parse_context(self.plan.context, self.secrets.token)
+        except ContextInvalid as wrong:
+            raise ContextFailed(str(wrong)) from None
+        if not self.plan.context:
+            return Fetched(files)
+        says.line("Downloading source code...")
+        fetched = fetch(context, files, means)
+        says.line("Finished downloading source code")
+        return fetched
+
+    def _outcome(self, executed: Executed | None, error: str) -> Outcome:
+        images = () if executed is None else executed.images
+        return Outcome(
+            tuple(Image(each.registry, each.repository, each.tag, each.digest) for each in images),
+            tuple(dict.fromkeys(f"{each.repository}@{each.digest}" for each in images if each.digest)),
+            error or None,
+            tuple(sorted(self.secrets.registries)),
+        )
+
+
+def _duration(seconds: float) -> str:
+    """As Go prints it: 5s, 1m23s, 1h0m5s."""
+    whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes}m{rest}s"
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

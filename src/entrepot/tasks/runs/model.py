@@ -1,0 +1,161 @@
+"""Runs as they are kept and as they are shown (ACR-TASKS 6.2, 6.3)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from entrepot.tasks.model import AgentConfiguration, Credentials, Platform
+
+
+class Status(StrEnum):
+    """Where a run is. The last five are final."""
+
+    QUEUED = "Queued"
+    STARTED = "Started"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+    ERROR = "Error"
+    TIMEOUT = "Timeout"
+
+
+FINAL: Final = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELED, Status.ERROR, Status.TIMEOUT})
+
+
+class RunType(StrEnum):
+    """Whether somebody asked for it, or a trigger."""
+
+    QUICK = "QuickRun"
+    AUTO = "AutoRun"
+
+
+class Image(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An image in a registry."""
+
+    registry: str
+    repository: str
+    tag: str | None = None
+    digest: str | None = None
+
+
+class ImageUpdate(msgspec.Struct, frozen=True, rename="camel"):
+    """The base images whose change began a run."""
+
+    id: str
+    timestamp: datetime
+    images: tuple[Image, ...]
+
+
+class SourceChange(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """The change in a git repository that began a run."""
+
+    id: str
+    event_type: str
+    commit_id: str
+    repository_url: str
+    branch_name: str | None = None
+    pull_request_id: str | None = None
+    provider_type: str | None = None
+
+
+class Tick(msgspec.Struct, frozen=True, rename="camel"):
+    """The moment of a timer that began a run."""
+
+    timer_trigger_name: str
+    schedule_occurrence: str
+
+
+class Build(msgspec.Struct, frozen=True, tag="build"):
+    """Of one Dockerfile. ``arguments``: None for one whose value is secret."""
+
+    dockerfile: str
+    images: tuple[str, ...] = ()
+    push: bool = True
+    no_cache: bool = False
+    target: str = ""
+    arguments: Mapping[str, str | None] = {}
+
+
+class Steps(msgspec.Struct, frozen=True, tag="steps"):
+    """Of a task file: its text, or where it lies in the context. ``values``: as the arguments of a build."""
+
+    text: str = ""
+    path: str = ""
+    values_text: str = ""
+    values_path: str = ""
+    values: Mapping[str, str | None] = {}
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a run does, with every default filled in and no secret. ``context``: as it was asked for."""
+
+    work: Build | Steps
+    platform: Platform
+    timeout: int
+    context: str = ""
+    agent: AgentConfiguration = AgentConfiguration()
+    credentials: Credentials = Credentials()
+    principal: str = ""
+    image_update: ImageUpdate | None = None
+    source: SourceChange | None = None
+    tick: Tick | None = None
+    update_trigger_token: str | None = None
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """What of a plan is secret. ``registries``: user name and password by login server. ``token``: of the context."""
+
+    arguments: Mapping[str, str] = {}
+    values: Mapping[str, str] = {}
+    registries: Mapping[str, tuple[str, str]] = {}
+    token: str = ""
+
+    def every(self) -> list[str]:
+        """What no log may show."""
+        passwords = [password for _, password in self.registries.values()]
+        return [each for each in (*self.arguments.values(), *self.values.values(), *passwords, self.token) if each]
+
+
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What came of a run. ``manifests``: ``repository@digest`` of the images, by which runs are found."""
+
+    images: tuple[Image, ...] = ()
+    manifests: tuple[str, ...] = ()
+    error: str | None = None
+    custom_registries: tuple[str, ...] = ()
+
+
+class RunProperties(msgspec.Struct, rename="camel", omit_defaults=True):
+    run_id: str
+    status: str
+    run_type: str
+    platform: Platform
+    agent_configuration: AgentConfiguration
+    create_time: str
+    last_updated_time: str
+    start_time: str | None = None
+    finish_time: str | None = None
+    task: str | None = None
+    agent_pool_name: str | None = None
+    output_images: tuple[Image, ...] = ()
+    image_update_trigger: ImageUpdate | None = None
+    source_trigger: SourceChange | None = None
+    timer_trigger: Tick | None = None
+    source_registry_auth: str | None = None
+    custom_registries: tuple[str, ...] = ()
+    run_error_message: str | None = None
+    update_trigger_token: str | None = None
+    # Members with these are told even so.
+    provisioning_state: str | None = None
+    is_archive_enabled: bool | None = None
+
+
+class RunDocument(msgspec.Struct, rename="camel"):
+    id: str
+    name: str
+    properties: RunProperties
+    type: str = "Microsoft.ContainerRegistry/registries/runs"

@@ -1,0 +1,151 @@
+"""``az acr run``, ``az acr task`` and ``az acr taskrun``: steps, tasks by name, cancels, timers (ACR-TASKS 2, 5, 6)."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from tests.e2e.az.cli import Az
+from tests.e2e.tasks.conftest import TOOLS, Site
+from tests.e2e.tasks.test_az_build import tags
+from tests.faults.serve.seen import processes_of
+
+pytestmark = [pytest.mark.xdist_group("tasks"), pytest.mark.timeout(300)]
+
+HELLO = f"$Registry/{TOOLS} echo hello from $ID"
+
+
+def task_name(repository: str) -> str:
+    return f"task-{repository.rpartition('/')[2]}"
+
+
+def final(az: Az, run_id: str, within: float = 120.0) -> dict[str, object]:
+    """The run once it has ended."""
+    until = time.monotonic() + within
+    while True:
+        found = az.json("acr", "task", "show-run", "--registry", "local", "--run-id", run_id)
+        if found["status"] not in {"Queued", "Started", "Running"}:
+            return found
+        assert time.monotonic() < until, found
+        time.sleep(1)
+
+
+def test_a_command_runs_in_a_container(az: Az, site: Site) -> None:
+    said = az.run("acr", "run", "--registry", "local", "--cmd", HELLO, "/dev/null")
+    assert "hello from ca" in said, said
+    assert "was successful after" in said
+
+
+def test_steps_run_beside_each_other_and_share_files(az: Az, source: Path, repository: str) -> None:
+    (source / "acb.yaml").write_text(
+        f"""\
+version: v1.1.0
+steps:
+  - id: write
+    cmd: $Registry/{TOOLS} sh -c 'echo "FROM scratch" > Dockerfile.two && echo "COPY greeting /" >> Dockerfile.two'
+  - id: one
+    build: -t $Registry/{repository}/one:$ID .
+    when: [write]
+  - id: two
+    build: -t $Registry/{repository}/two:$ID -f Dockerfile.two .
+    when: [write]
+  - id: served
+    cmd: $Registry/{TOOLS} sleep 60
+    detach: true
+    when: ["-"]
+  - push: [$Registry/{repository}/one:$ID, $Registry/{repository}/two:$ID]
+    when: [one, two, served]
+"""
+    )
+    said = az.run("acr", "run", "--registry", "local", "--file", "acb.yaml", str(source))
+    assert "was successful after" in said, said
+    assert tags(az, f"{repository}/one") == tags(az, f"{repository}/two")
+    assert len(tags(az, f"{repository}/one")) == 1
+
+
+def test_a_step_that_fails_fails_the_command(az: Az) -> None:
+    said = az.refused("acr", "run", "--registry", "local", "--cmd", f"$Registry/{TOOLS} false", "/dev/null")
+    assert "exit status 1" in said, said
+    assert "Run failed" in said
+
+
+def test_a_secret_value_is_in_no_log(az: Az, source: Path) -> None:
+    steps = source / "acb.yaml"
+    steps.write_text(f"version: v1.1.0\nsteps:\n  - cmd: $Registry/{TOOLS} echo it is {{{{.Values.key}}}}.\n")
+    told = ["--set-secret", "key=correct-horse-battery"]
+    said = az.run("acr", "run", "--registry", "local", "--file", "acb.yaml", *told, str(source))
+    assert "it is ***." in said, said
+    assert "correct-horse" not in said
+
+
+def test_a_task_runs_by_its_name_and_its_runs_are_told(az: Az, repository: str) -> None:
+    name = task_name(repository)
+    of = ["--registry", "local", "--name", name]
+    az.run("acr", "task", "create", *of, "--context", "/dev/null", "--cmd", HELLO, "--output", "none")
+    said = az.run("acr", "task", "run", *of)
+    assert "hello from ca" in said, said
+    (run,) = az.json("acr", "task", "list-runs", *of)
+    assert run["status"] == "Succeeded"
+    assert run["task"] == name
+    assert "hello from ca" in az.run("acr", "task", "logs", *of)
+    kept = ["--run-id", run["runId"], "--no-archive", "false"]
+    archived = az.json("acr", "task", "update-run", "--registry", "local", *kept)
+    assert archived["isArchiveEnabled"] is True
+    az.run("acr", "task", "delete", *of, "--yes")
+
+
+def test_a_run_is_canceled_within_seconds(az: Az, site: Site) -> None:
+    sleeping = f"$Registry/{TOOLS} sleep 600"
+    az.run("acr", "run", "--registry", "local", "--cmd", sleeping, "/dev/null", "--no-wait")
+    run_id = az.json("acr", "task", "list-runs", "--registry", "local", "--top", "1")[0]["runId"]
+    until = time.monotonic() + 60
+    while "sleep" not in site.docker.run("docker", "ps", "--no-trunc"):
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    az.run("acr", "task", "cancel-run", "--registry", "local", "--run-id", run_id)
+    assert final(az, run_id)["status"] == "Canceled"
+    assert "sleep" not in site.docker.run("docker", "ps", "--no-trunc")
+
+
+def test_a_timer_begins_a_run(az: Az, repository: str) -> None:
+    of = ["--registry", "local", "--name", task_name(repository)]
+    every = ["--schedule", "* * * * *"]
+    az.run("acr", "task", "create", *of, "--context", "/dev/null", "--cmd", HELLO, *every, "--output", "none")
+    until = time.monotonic() + 150
+    while not (found := az.json("acr", "task", "list-runs", *of)):
+        assert time.monotonic() < until
+        time.sleep(3)
+    az.run("acr", "task", "delete", *of, "--yes")
+    assert final(az, found[-1]["runId"])["status"] == "Succeeded"
+    assert found[-1]["timerTrigger"]["timerTriggerName"] == "t1"
+    assert found[-1]["runType"] == "AutoRun"
+
+
+def test_a_run_whose_worker_is_killed_begins_again_and_nothing_is_left_of_it(az: Az, site: Site) -> None:
+    sleeping = f"$Registry/{TOOLS} sleep 601"
+    az.run("acr", "run", "--registry", "local", "--cmd", sleeping, "/dev/null", "--no-wait")
+    run_id = az.json("acr", "task", "list-runs", "--registry", "local", "--top", "1")[0]["runId"]
+    first = container_of(site, "sleep 601")
+    (worker,) = processes_of(site.server).jobs
+    os.kill(worker, signal.SIGKILL)
+    # Another worker notices after half a minute, removes what is left, and begins again.
+    second = container_of(site, "sleep 601", other_than=first)
+    assert first not in site.docker.run("docker", "ps", "--no-trunc", "--quiet")
+    az.run("acr", "task", "cancel-run", "--registry", "local", "--run-id", run_id)
+    assert final(az, run_id)["status"] == "Canceled"
+    said = az.run("acr", "task", "logs", "--registry", "local", "--run-id", run_id)
+    assert "the run begins again (attempt 2)" in said, said
+    assert second not in site.docker.run("docker", "ps", "--no-trunc", "--quiet")
+
+
+def container_of(site: Site, command: str, other_than: str = "", within: float = 120.0) -> str:
+    """The id of the step's container, once there is exactly one that is not the other."""
+    until = time.monotonic() + within
+    while True:
+        lines = site.docker.run("docker", "ps", "--no-trunc", "--format", "{{.ID}} {{.Command}}").splitlines()
+        found = [line.split()[0] for line in lines if command in line and not line.startswith(other_than or "-")]
+        if len(found) == 1:
+            return found[0]
+        assert time.monotonic() < until, lines
+        time.sleep(1)
