@@ -1,9 +1,10 @@
-"""Secrets in a stream of bytes become ``***``, also where they are split over chunks or written in Base64."""
+"""Secrets in a stream of bytes become ``***``, also where they are split over chunks, or encoded."""
 
 import base64
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
+from urllib.parse import quote, quote_plus
 
 MASK: Final = b"***"
 # What is shorter is in every other word, and no secret.
@@ -38,12 +39,15 @@ class Masker:
 
 
 def _forms(secret: str) -> Iterator[bytes]:
-    """The secret, its lines, and what Base64 makes of it wherever in a text it begins."""
+    """The secret, its lines, as addresses have it, and what Base64 makes of it wherever in a text it begins."""
     for text in {secret, *secret.splitlines()}:
         raw = text.encode()
         if len(text.strip()) < SHORTEST:
             continue
         yield raw
+        # As addresses have it: docker's own errors tell those that it called, with build arguments in them.
+        for escaped in {quote(text, safe=""), quote_plus(text)} - {text}:
+            yield escaped.encode()
         for before in range(3):
             # Each character is six bits: those that hold bits of a neighbour are left out.
             encoded = base64.b64encode(bytes(before) + raw).rstrip(b"=")

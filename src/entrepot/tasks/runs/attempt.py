@@ -1,9 +1,10 @@
 """One attempt at a run: its files are fetched, its task is read, its machine is made, its steps run."""
 
+import re
 import shutil
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,12 +16,14 @@ from entrepot.jobs.model import Json
 from entrepot.jobs.run import Run
 from entrepot.outbound.client import Outbound
 from entrepot.remote.sign_in import Credentials
-from entrepot.tasks.context import ContextInvalid, parse_context
+from entrepot.tasks.context import Context, ContextInvalid, parse_context
 from entrepot.tasks.contexts.fetching import fetch
 from entrepot.tasks.contexts.model import ContextFailed, Fetched, Means
 from entrepot.tasks.engines.model import Allowance, Canceled, Engine, EngineFailed, Order
+from entrepot.tasks.execution.builds import remote_contexts
 from entrepot.tasks.execution.executor import execute
-from entrepot.tasks.execution.model import Ending, Login, Work
+from entrepot.tasks.execution.model import Ending, Login, QuickBuild, Work
+from entrepot.tasks.execution.model import Fetched as BuildContext
 from entrepot.tasks.execution.model import Outcome as Executed
 from entrepot.tasks.language.findings import TaskInvalid
 from entrepot.tasks.logs import queries as logs
@@ -35,6 +38,8 @@ from entrepot.tasks.runs.watch import Watch
 
 log: Final = structlog.stdlib.get_logger(__name__)
 
+# Of a step that a folder can be called by.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,100}")
 # A run whose workers die with it may be what they die of.
 ATTEMPTS: Final = 3
 _ENDINGS: Final = {
@@ -152,10 +157,12 @@ class _Attempt:
             shutil.rmtree(folder, ignore_errors=True)
         name, server = self.site.registry(self.row.registry_id)
         logins = self._logins(server, account)
-        fetched = self._fetch(watch, says, logins)
+        means = self._means(watch, logins)
+        fetched = self._fetch(means, says)
         reading = Reading(self.row.name, name, server, self.row.task or "", fetched.commit, fetched.branch)
         job = read_job(self.plan, self.secrets, reading, self.site.reader, fetched.root)
         own = f"{self.row.id}-{self.run.attempt}"
+        builds = {} if isinstance(job, QuickBuild) else self._fetch_builds(remote_contexts(job), fetched.root, means)
         work = Work(
             own,
             job,
@@ -165,6 +172,7 @@ class _Attempt:
             logins,
             self.row.task or "",
             fetched.commit,
+            builds,
         )
         machine = engine.machine(Order(own, fetched.root, self.site.allowance))
         try:
@@ -177,29 +185,39 @@ class _Attempt:
         own = () if account is None else (Login(server, *account),)
         return (*own, *(Login(each, *pair) for each, pair in self.secrets.registries.items()))
 
-    def _fetch(self, watch: Watch, says: LogWriter, logins: tuple[Login, ...]) -> Fetched:
-        """Raises ContextFailed, Canceled."""
+    def _means(self, watch: Watch, logins: tuple[Login, ...]) -> Means:
         known = {login.server: Credentials(login.user, login.password) for login in logins}
-        files, scratch = self.folder / "files", self.folder / "scratch"
-        for folder in (files, scratch):
-            folder.mkdir(parents=True, mode=0o700)
-        means = Means(
+        return Means(
             self.site.outbound,
-            scratch,
+            _made(self.folder / "scratch"),
             upload=lambda path: self.site.upload(self.row.registry_id, path),
             credentials=known.get,
             canceled=watch.ended,
         )
-        try:
-            context = parse_context(self.plan.context, self.secrets.token)
-        except ContextInvalid as wrong:
-            raise ContextFailed(str(wrong)) from None
+
+    def _fetch(self, means: Means, says: LogWriter) -> Fetched:
+        """Raises ContextFailed, Canceled."""
+        files = _made(self.folder / "files")
         if not self.plan.context:
             return Fetched(files)
         says.line("Downloading source code...")
-        fetched = fetch(context, files, means)
+        fetched = fetch(_parsed(self.secrets.context or self.plan.context, self.secrets.token), files, means)
         says.line("Finished downloading source code")
         return fetched
+
+    def _fetch_builds(self, contexts: Mapping[str, str], root: Path, means: Means) -> dict[str, BuildContext]:
+        """What builds of the task file have elsewhere, below the run's own files. Raises ContextFailed, Canceled."""
+        found: dict[str, BuildContext] = {}
+        for number, (step, text) in enumerate(contexts.items()):
+            folder = step if _PLAIN.fullmatch(step) else f"acb_context_{number}"
+            try:
+                (root / folder).mkdir(mode=0o755)
+            except OSError as error:
+                raise ContextFailed(f"failed to make directory, {folder}: {error.strerror}") from None
+            scratch = replace(means, scratch=_made(self.folder / f"scratch-{number}"))
+            fetched = fetch(_parsed(text, ""), root / folder, scratch)
+            found[step] = BuildContext(str(fetched.root.relative_to(root.resolve())), fetched.commit)
+        return found
 
     def _outcome(self, executed: Executed | None, error: str) -> Outcome:
         images = () if executed is None else executed.images
@@ -209,6 +227,19 @@ class _Attempt:
             error or None,
             tuple(sorted(self.secrets.registries)),
         )
+
+
+def _parsed(text: str, token: str) -> Context:
+    """Raises ContextFailed."""
+    try:
+        return parse_context(text, token)
+    except ContextInvalid as wrong:
+        raise ContextFailed(str(wrong)) from None
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, mode=0o700)
+    return folder
 
 
 def _duration(seconds: float) -> str:

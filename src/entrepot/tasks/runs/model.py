@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from entrepot.tasks.context import without_credentials
 from entrepot.tasks.model import AgentConfiguration, Credentials, Platform
 
 
@@ -107,17 +108,24 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Secrets(msgspec.Struct, frozen=True):
-    """What of a plan is secret. ``registries``: user name and password by login server. ``token``: of the context."""
+    """What of a plan is secret. ``registries``: user name and password by login server. ``token``: of the context.
+
+    ``context``: the whole of one that has a name or a password in it; the plan has it without.
+    """
 
     arguments: Mapping[str, str] = {}
     values: Mapping[str, str] = {}
     registries: Mapping[str, tuple[str, str]] = {}
     token: str = ""
+    context: str = ""
 
     def every(self) -> list[str]:
         """What no log may show."""
         passwords = [password for _, password in self.registries.values()]
-        return [each for each in (*self.arguments.values(), *self.values.values(), *passwords, self.token) if each]
+        _, user, secret = without_credentials(self.context) if self.context else ("", "", "")
+        # A token may stand in the place of the user's name.
+        mine = (*passwords, self.token, secret or user)
+        return [each for each in (*self.arguments.values(), *self.values.values(), *mine) if each]
 
 
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,8 +1,9 @@
 """From what was asked for to what a run does: defaults filled in, secrets apart (ACR-TASKS 6.1)."""
 
 import base64
+import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -12,6 +13,8 @@ from entrepot.tasks.language.findings import TaskInvalid
 from entrepot.tasks.model import Argument, Credentials, SecretKind, SetValue
 from entrepot.tasks.runs.model import Build, Plan, Secrets, Steps
 from entrepot.tasks.runs.requests import DockerBuildRequest, EncodedTaskRunRequest, FileTaskRunRequest
+
+_CREDENTIALS: Final = re.compile(r"//[^/@#]*@")
 
 QuickRequest = DockerBuildRequest | FileTaskRunRequest | EncodedTaskRunRequest
 
@@ -29,16 +32,18 @@ def planned(request: QuickRequest, principal: str) -> Planned:
     check_context(context, "sourceLocation")
     credentials = request.credentials or Credentials()
     work, secrets = _work(request)
+    shown_context = _CREDENTIALS.sub("//", context)
     plan = Plan(
         work,
         request.platform,
         request.timeout,
-        context,
+        shown_context,
         request.agent_configuration,
         without_passwords(credentials),
         principal,
     )
-    return Planned(plan, msgspec.structs.replace(secrets, registries=passwords(credentials)))
+    whole = "" if shown_context == context else context
+    return Planned(plan, msgspec.structs.replace(secrets, registries=passwords(credentials), context=whole))
 
 
 def _work(request: QuickRequest) -> tuple[Build | Steps, Secrets]:

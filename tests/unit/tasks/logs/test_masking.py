@@ -3,6 +3,7 @@
 import base64
 import itertools
 from collections.abc import Callable
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -38,6 +39,14 @@ def test_a_secret_is_masked_in_base64_wherever_it_stands(
     # What is left tells of the neighbours, and of less than two characters of the secret at each end.
     left = len(shown.replace(MASK, b""))
     assert left <= len(before) * 2 + len(after) * 2 + 8
+
+
+@pytest.mark.parametrize("encode", [lambda text: quote(text, safe=""), quote_plus])
+def test_a_secret_is_masked_as_an_address_has_it(encode: Callable[[str], str]) -> None:
+    secret = "correct horse/battery+staple"
+    assert masked([f"POST /build?buildargs=%7B%22K%22%3A%22{encode(secret)}%22%7D".encode()], secret) == (
+        b"POST /build?buildargs=%7B%22K%22%3A%22***%22%7D"
+    )
 
 
 def test_each_line_of_a_secret_of_several_lines_is_masked() -> None:
