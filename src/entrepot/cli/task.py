@@ -1,4 +1,4 @@
-"""`entrepot task`: task files, looked at before they run."""
+"""`entrepot task`: task files, looked at before they run, and run here."""
 
 import argparse
 import json
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from entrepot.cli import task_exec
 from entrepot.cli.refusal import FAILED, USAGE, Refusal
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from entrepot.tasks.language.findings import Finding
     from entrepot.tasks.language.reading import Given
 
-_TEXT: Final = "Look at task files: what is wrong with one, and what is left of it once aliases and templates are gone."
+_TEXT: Final = "Look at task files, and run them on this machine."
 _LINT: Final = "Say what is wrong with a task file, with line and column."
 _RENDER: Final = "Print a task file as YAML, with aliases and templates put in."
 _SCHEMA: Final = "Print the JSON Schema of task files, for editors."
@@ -33,6 +34,7 @@ def register(commands: "Commands") -> None:
     for verb in (lint, render):
         verb.add_argument("file", help="the task file, or - for standard input")
         verb.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a value: {{.Values.NAME}}")
+    task_exec.register(verbs)
     schema = verbs.add_parser("schema", help=_SCHEMA, description=_SCHEMA, allow_abbrev=False)
     schema.set_defaults(run=_schema)
 
