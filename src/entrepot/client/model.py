@@ -178,6 +178,30 @@ class WebhookEvents(msgspec.Struct):
     value: list[WebhookEvent]
 
 
+class TaskTimer(msgspec.Struct, rename="camel"):
+    """A timer of a task. ``next_time``: when it begins a run."""
+
+    name: str
+    schedule: str
+    next_time: str
+
+
+class TaskEvaluation(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What a trigger of a task made of one thing. ``run_id``: the run that it began."""
+
+    kind: str
+    trigger: str
+    key: str
+    time: str
+    reason: str
+    run_id: str | None = None
+
+
+class TriggerExplanation(msgspec.Struct):
+    timers: list[TaskTimer]
+    evaluations: list[TaskEvaluation]
+
+
 class Failure(msgspec.Struct, omit_defaults=True):
     code: str = ""
     message: str = ""

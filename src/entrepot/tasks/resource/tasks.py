@@ -20,6 +20,7 @@ from entrepot.arm.versions import TASKS
 from entrepot.errors import Kind, Problem
 from entrepot.tasks.owners import Identities, Owner, Registries
 from entrepot.tasks.resource import queries
+from entrepot.tasks.resource.explaining import Explanation, explain
 from entrepot.tasks.resource.identity import Settling, read_identity, write_identity
 from entrepot.tasks.resource.model import IdentityBody, Status, TaskBody, TaskDocument, TaskProperties, TaskSettings
 from entrepot.tasks.resource.queries import TaskRow, TaskValues
@@ -43,6 +44,7 @@ def tasks(registries: Registries, identities: Identities) -> ResourceType[TaskDo
         answer=TaskDocument,
         writes=True,
     )
+    why = Act(f"{one}/explainTriggers", one, f"{_TYPE}/read", handlers.explain_triggers, answer=Explanation)
     return ResourceType(
         name=_TYPE,
         paths=(one,),
@@ -57,7 +59,7 @@ def tasks(registries: Registries, identities: Identities) -> ResourceType[TaskDo
         delete=handlers.delete,
         # az prints what it was told of any other answer, not the task.
         created=HTTPStatus.OK,
-        acts=(details,),
+        acts=(details, why),
         parents=registries.parents,
     )
 
@@ -100,6 +102,10 @@ class _Handlers:
         """The task with its secrets in clear."""
         registry, row = self._row(tx, ask)
         return _document(registry, row, full_settings(ask.deployment.sealer, row))
+
+    def explain_triggers(self, tx: Connection, ask: Ask, body: None) -> Explanation:  # noqa: ARG002  one shape
+        """What its triggers wait for, and what they made of what happened lately."""
+        return explain(tx, self._row(tx, ask)[1].id)
 
     def _write(self, tx: Connection, ask: Ask, body: TaskBody, written: TaskSettings) -> TaskDocument:
         """``written``: with all the secrets that it is to have."""

@@ -1,16 +1,21 @@
 """Tasks as resources: what can be written of one, what is shown, and what is kept secret."""
 
 import base64
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from tests.integration.rows import add_principal
 from tests.management import Management, management
 from tests.registry import Registry
 
 from entrepot.db.access_tables import audit_entry, principal
+from entrepot.db.tables import registry as registry_table
 from entrepot.db.task_tables import task
+from entrepot.tasks.runs.model import Tick
+from entrepot.tasks.runs.queries import NewRun, insert_run
+from entrepot.tasks.triggers.timers import fire_one
 
 Json = Any
 CONTEXT = "https://git.example/app.git#main:src"
@@ -405,3 +410,43 @@ async def test_a_managed_identity_is_lent_to_it_by_who_may(arm: Management, regi
 async def test_what_names_no_managed_identity_is_refused(arm: Management, path: str, ids: Json) -> None:
     refused = await arm.patch(path, {"identity": {"type": "UserAssigned", "userAssignedIdentities": ids}})
     assert (refused.status, refused.json()["error"]["target"]) == (400, "identity.userAssignedIdentities")
+
+
+# --- why --------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_task_tells_when_it_runs_and_why_it_ran(arm: Management, registry: Registry) -> None:
+    name = f"{arm.registry()}/tasks/nightly"
+    timers = [{"name": "t1", "schedule": "*/5 * * * *"}, {"name": "off", "schedule": "* * * * *", "status": "Disabled"}]
+    step = {"type": "EncodedTask", "encodedTaskContent": encoded("steps: []\n")}
+    properties = {"platform": {"os": "linux"}, "step": step, "trigger": {"timerTriggers": timers}}
+    assert (await arm.put(name, {"location": "eastus", "properties": properties})).status == 200
+    before = (await arm.post(f"{name}/explainTriggers")).json()
+    (timer,) = before["timers"]
+    assert (timer["name"], timer["schedule"], before["evaluations"]) == ("t1", "*/5 * * * *", [])
+    later = registry.clock() + timedelta(minutes=12)
+    begun: list[tuple[int, Tick]] = []
+
+    def begin(_tx: Connection, task_id: int, tick: Tick) -> int:
+        begun.append((task_id, tick))
+        return run_id
+
+    run_id = registry.database.write(a_run)
+    assert registry.database.write(fire_one, begin, later)
+    assert not registry.database.write(fire_one, begin, later)
+    after = (await arm.post(f"{name}/explainTriggers")).json()
+    (evaluation,) = after["evaluations"]
+    assert len(begun) == 1
+    assert (evaluation["kind"], evaluation["trigger"], evaluation["runId"]) == ("timer", "t1", "ca1")
+    assert "passed without a worker" in evaluation["reason"]
+    assert after["timers"][0]["nextTime"] > timer["nextTime"]
+    # A task that is disabled waits for nothing.
+    assert (await arm.patch(name, {"properties": {"status": "Disabled"}})).status == 200
+    assert (await arm.post(f"{name}/explainTriggers")).json()["timers"] == []
+
+
+def a_run(tx: Connection) -> int:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    registry_id = tx.execute(select(registry_table.c.id)).scalar_one()
+    made = NewRun(registry_id, 1, "ca1", "nightly", None, "AutoRun", "{}", None, is_archived=False, created_at=now)
+    return insert_run(tx, made)
