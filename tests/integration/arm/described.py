@@ -122,7 +122,7 @@ class Walker:
     def params(self, operation: Operation) -> dict[str, str]:
         """Names of what a walk makes, or finds there."""
         known = {"subscription": self.arm.subscription, "group": GROUP, "registry": REGISTRY}
-        known["namespace"] = _CONTAINER_REGISTRY
+        known |= {"namespace": _CONTAINER_REGISTRY, "run": "ca1"}
         known |= {name: str(uuid5(NAMESPACE_URL, operation.path)) for name in ("role", "assignment")}
         return {name: known.get(name, f"walk{name.lower()}") for name in operation.params}
 
@@ -144,6 +144,7 @@ class Walker:
                 "source": {"resourceId": self.arm.registry(), "sourceImage": "app:v1"},
                 "targetTags": ["copy:v1"],
             },
+            "scheduleRun": _REQUEST,
         }
         role = f"/subscriptions/{self.arm.subscription}/providers/Microsoft.Authorization/roleDefinitions/{_PULL}"
         bodies = {
