@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from ssl import SSLContext, SSLError
 from typing import TYPE_CHECKING, Final
@@ -50,7 +51,7 @@ def open_content(settings: Settings) -> ContentStore:
 
 def open_outbound(settings: Settings) -> Outbound:
     """The one way out. Raises SettingError for a CA file that cannot be used."""
-    tls = _trust(settings)
+    tls = _trust_of_outbound(settings.outbound_ca_file)
     proxy = settings.outbound_proxy
     return Outbound(
         Permitted.of(settings.outbound_allow), tls, proxy_of(proxy.get_secret_value(), tls) if proxy else None
@@ -70,7 +71,7 @@ def open_ldap(settings: Settings) -> "LdapDirectory | None":
         host,
         port,
         transport,
-        _trust(settings),
+        _trust(settings.outbound_ca_file),
         settings.ldap_user_base,
         settings.ldap_user_filter,
         settings.ldap_group_base,
@@ -80,12 +81,18 @@ def open_ldap(settings: Settings) -> "LdapDirectory | None":
     return LdapDirectory(place)
 
 
-def _trust(settings: Settings) -> SSLContext:
+# To load the system's CAs takes 50 ms, and a process has several clients.
+@lru_cache(maxsize=4)
+def _trust_of_outbound(ca_file: Path | None) -> SSLContext:
+    return _trust(ca_file)
+
+
+def _trust(ca_file: Path | None) -> SSLContext:
     try:
-        return tls_context(settings.outbound_ca_file)
+        return tls_context(ca_file)
     except OSError as error:
         reason = "holds no PEM certificate" if isinstance(error, SSLError) else error.strerror
-        raise SettingError("outbound_ca_file", f"{settings.outbound_ca_file}: {reason}") from error
+        raise SettingError("outbound_ca_file", f"{ca_file}: {reason}") from error
 
 
 def blob_folder(settings: Settings) -> Path:
