@@ -16,13 +16,12 @@ from entrepot.errors import Kind, Problem
 from entrepot.tasks.logs import queries as logs
 from entrepot.tasks.owners import Owner, Registries
 from entrepot.tasks.runs import queries
-from entrepot.tasks.runs.documents import document, order_of
+from entrepot.tasks.runs.documents import NUMBERED_BELOW, document, order_of
 from entrepot.tasks.runs.model import FINAL, Outcome, RunDocument, Status
 from entrepot.tasks.runs.names import run_number
 from entrepot.tasks.runs.queries import RunRow, Wanted
 from entrepot.tasks.runs.requests import RunRequest
 
-_NUMBERED_BELOW: Final = 2**62
 _VALUE: Final = r"'?(?P<text>[^'\s]+)'?"
 _TIMES: Final = ("CreateTime", "FinishTime")
 _SIGNS: Final = ("ge", "gt", "le", "lt", "eq")
@@ -126,7 +125,7 @@ class _Handlers:
         if owner is None or wanted is None:
             return []
         if page.after:
-            wanted = replace(wanted, below=_NUMBERED_BELOW - _number(page.after))
+            wanted = replace(wanted, below=NUMBERED_BELOW - _number(page.after))
         return [_shown(tx, ask, owner, row) for row in queries.runs(tx, owner.id, wanted, page.limit)]
 
     def patch(self, tx: Connection, ask: Ask, body: RunPatch, current: RunDocument) -> RunDocument:  # noqa: ARG002  one shape

@@ -10,7 +10,8 @@ from entrepot.tasks.runs.model import Outcome, Plan, RunDocument, RunProperties
 from entrepot.tasks.runs.names import run_number
 from entrepot.tasks.runs.queries import RunRow
 
-_NUMBERED_BELOW: Final = 2**62
+# Lists go on by how far below this a run is numbered.
+NUMBERED_BELOW: Final = 2**62
 
 
 def document(registry: str, login_server: str, row: RunRow, ahead: int | None) -> RunDocument:
@@ -48,7 +49,7 @@ def document(registry: str, login_server: str, row: RunRow, ahead: int | None) -
 
 def order_of(found: RunDocument) -> str:
     """By which lists go on: the newest first."""
-    return f"{_NUMBERED_BELOW - (run_number(found.name) or 0):019}"
+    return f"{NUMBERED_BELOW - (run_number(found.name) or 0):019}"
 
 
 def _moment(at: datetime) -> str:

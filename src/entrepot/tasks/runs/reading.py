@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from entrepot.tasks.contexts.inside import resolve
 from entrepot.tasks.contexts.model import ContextFailed
 from entrepot.tasks.execution.model import BuildArgument, QuickBuild
 from entrepot.tasks.language import reading
@@ -114,8 +115,8 @@ def _platform(platform: Platform) -> str:
 def _file(root: Path, name: str) -> str:
     """A text of the run's files; what leads out of them is none. Raises ContextFailed."""
     try:
-        path = (root / name.lstrip("/")).resolve(strict=True)
-        if not path.is_relative_to(root.resolve()) or not path.is_file():
+        path = resolve(root, name)
+        if not path.is_file():
             raise FileNotFoundError
         if path.stat().st_size > FILE_LIMIT:
             raise ContextFailed(f"{name} has more than {FILE_LIMIT} bytes")
