@@ -53,7 +53,7 @@ built() { # built NAME PACKAGE
 	[ -x "$cache/bin/$1" ] && [ "$(cat "$cache/bin/.$1" 2>/dev/null)" = "$2" ]
 }
 
-# "go install" refuses a module that replaces others by folders of its own (dex); as a dependency it takes the published ones.
+# "go install" refuses a module that replaces (dex) or excludes (buildkit) others; as a dependency it is taken without that.
 install_as_dependency() { # install_as_dependency NAME PACKAGE
 	mkdir "$workshop/$1"
 	(
@@ -64,7 +64,7 @@ install_as_dependency() { # install_as_dependency NAME PACKAGE
 
 install_program() { # install_program NAME PACKAGE
 	"$go" install -trimpath -ldflags '-s -w' "$2" >"$workshop/log" 2>&1 && return
-	grep -q 'replace directives' "$workshop/log" && install_as_dependency "$1" "$2" >"$workshop/log" 2>&1
+	grep -qE '(replace|exclude) directives' "$workshop/log" && install_as_dependency "$1" "$2" >"$workshop/log" 2>&1
 }
 
 build() { # build NAME PACKAGE

@@ -1,15 +1,14 @@
 """The unchanged azure-mgmt-containerregistry SDK for Python: every operation, also of what is to come."""
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.identity import ClientSecretCredential
 from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 from tests.content import an_image
 from tests.e2e.clients import http_of
+from tests.e2e.sdk.clients import managing
 from tests.faults.plain import Repository
 from tests.services import Registry
 
@@ -23,23 +22,7 @@ Client = Any
 
 @pytest.fixture(scope="module")
 def arm(public: Registry) -> Iterator[Client]:
-    made = json.loads((public.data_dir / "bootstrap.json").read_bytes())
-    ca = str(public.ca)
-    signing_in = ClientSecretCredential(
-        made["tenantId"],
-        public.user,
-        public.password,
-        authority=public.endpoint,
-        disable_instance_discovery=True,
-        connection_verify=ca,
-    )
-    told: dict[str, Any] = {"credential_scopes": [f"{public.endpoint}/.default"], "connection_verify": ca}
-    with (
-        signing_in,
-        ContainerRegistryManagementClient(
-            signing_in, made["subscriptionId"], public.endpoint, polling_interval=0, retry_total=0, **told
-        ) as client,
-    ):
+    with managing(public, ContainerRegistryManagementClient) as client:
         yield client
 
 
