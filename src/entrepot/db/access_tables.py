@@ -44,6 +44,10 @@ principal: Final = Table(
     Column("upn", Name),
     # Of tokens and admin accounts: the registry that they are of.
     Column("registry_id", Key, ForeignKey("registry.id", ondelete="CASCADE")),
+    # Of a managed identity that is a resource's own: the registry (its row) that it goes with.
+    Column("owner_id", BigInteger),
+    # Of a run of a task: the principal whose rights it has, and no others; None: all that an admin account may.
+    Column("acts_as", String(36)),
     # Of people from outside: issuer and subject there, or the LDAP server's entry.
     Column("external_id", String(1024)),
     # An application has its service principal from the beginning; until it is asked for it does not show.
@@ -75,7 +79,7 @@ group_member: Final = Table(
     Column("from_outside", Boolean, nullable=False, server_default=false()),
 )
 
-# Kinds: secret, password (a person's), totp, certificate, token (a repository token's), admin.
+# Kinds: secret, password (a person's), totp, certificate, token (a repository token's), admin, run (of a task).
 credential: Final = Table(
     "credential",
     metadata,
@@ -87,7 +91,8 @@ credential: Final = Table(
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
     # password1, password2, or what its owner calls it.
-    Column("name", Name, nullable=False, server_default=""),
+    # Of one that a run of a task has: the run's.
+    Column("name", Name, nullable=False, server_default="", index=True),
     # The secret's first characters, which tell one from another.
     Column("hint", String(8), nullable=False, server_default=""),
     # What must be readable again, sealed (access/sealing.py); or a certificate, as PEM.

@@ -23,14 +23,19 @@ from entrepot.db.tables import (
     upload_piece,
     worker,
 )
-from entrepot.db.task_tables import kept_block
+from entrepot.db.task_tables import kept_block, task_run, task_worker
 
 # Where bytes lie, who is at work and who is signed in right now say nothing about another machine.
 _LOCAL: Final = frozenset(
-    {blob_location, collection_hold, operation, retired_key, upload, upload_piece, worker, handle, sign_in_failure}
+    {
+        *(blob_location, collection_hold, operation, retired_key, upload, upload_piece),
+        *(worker, task_worker, handle, sign_in_failure),
+    }
 )
-# The same of single columns: they come back empty.
-_LOCAL_COLUMNS: Final = frozenset({kept_block.c.store, kept_block.c.key, kept_block.c.key_scope})
+# The same of single columns: they come back empty. A run that went on waits again.
+_LOCAL_COLUMNS: Final = frozenset(
+    {kept_block.c.store, kept_block.c.key, kept_block.c.key_scope, task_run.c.queue, task_run.c.worker}
+)
 _BATCH: Final = 500
 
 _encode: Final = msgspec.json.Encoder().encode

@@ -346,6 +346,15 @@ event: Final = Table(
     Column("body", Text, nullable=False),
     # When those who are told of events had got it to tell.
     Column("fanned_at", Instant),
+    # When triggers of tasks had been looked at for it.
+    Column("evaluated_at", Instant),
+    Index(
+        "ix_event_unevaluated",
+        "repository_id",
+        "sequence",
+        sqlite_where=text("evaluated_at IS NULL"),
+        postgresql_where=text("evaluated_at IS NULL"),
+    ),
     Index(
         "ix_event_waiting",
         "repository_id",

@@ -61,6 +61,14 @@ task_run: Final = Table(
     Column("outcome", Text, nullable=False, server_default="{}"),
     # How often a worker began it: what an earlier one left in an engine is removed.
     Column("attempt", Integer, nullable=False, server_default=text("0")),
+    # What it is for, in lower case: workers of that architecture come first. Empty: any.
+    Column("architecture", String(16), nullable=False, server_default=""),
+    # Of the jobs, once a worker has chosen it; and the worker that has it. Without a queue it waits.
+    Column("queue", String(160)),
+    Column("worker", String(64)),
+    # Why it waits, as its log says, and since when it says so.
+    Column("waits", Text),
+    Column("told_at", Instant),
     Column("is_archived", Boolean, nullable=False, server_default=false()),
     Column("is_canceled", Boolean, nullable=False, server_default=false()),
     Column("created_at", Instant, nullable=False),
@@ -79,9 +87,40 @@ task_run: Final = Table(
         sqlite_where=text("finished_at IS NULL"),
         postgresql_where=text("finished_at IS NULL"),
     ),
+    Index(
+        "ix_task_run_waiting",
+        "registry_id",
+        "number",
+        sqlite_where=text("finished_at IS NULL AND queue IS NULL"),
+        postgresql_where=text("finished_at IS NULL AND queue IS NULL"),
+    ),
     Index(None, "finished_at"),
     # For files that go.
     Index(None, "log_file"),
+)
+
+# What a worker of background jobs says of the runs that it takes; goes with the worker.
+task_worker: Final = Table(
+    "task_worker",
+    metadata,
+    Column("worker_id", String(64), ForeignKey("worker.id", ondelete="CASCADE"), primary_key=True),
+    # NAME, or REGISTRY/NAME of one registry's alone, in lower case; empty: of runs without a pool.
+    Column("pool", String(128), nullable=False),
+    Column("architecture", String(16), nullable=False),
+    # Name and version, once it was looked for.
+    Column("engine", String(128)),
+    Column("at_once", Integer, nullable=False),
+    # It takes no more runs.
+    Column("drains", Boolean, nullable=False, server_default=false()),
+)
+
+# Whom a run was in registries: what it pushed is known by that, after its end, too.
+task_run_principal: Final = Table(
+    "task_run_principal",
+    metadata,
+    Column("principal_id", String(36), primary_key=True),
+    Column("run_id", Key, ForeignKey("task_run.id", ondelete="CASCADE"), nullable=False),
+    Index(None, "run_id"),
 )
 
 # A run's log while it grows.
@@ -145,7 +184,7 @@ task_evaluation: Final = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("task_id", Key, ForeignKey("task.id", ondelete="CASCADE"), nullable=False),
-    # timer, source, image; the trigger's name; and a moment, a commit or a digest.
+    # timer, source, image, event; the trigger's name; and a moment, a commit or a digest.
     Column("kind", String(16), nullable=False),
     Column("trigger", Name, nullable=False),
     Column("key", String(512), nullable=False),
@@ -156,6 +195,91 @@ task_evaluation: Final = Table(
     UniqueConstraint("task_id", "kind", "trigger", "key"),
     Index(None, "task_id", "id"),
     Index(None, "at"),
+)
+
+# A source trigger of a task: the address that its repository's server calls, and what the repository had when we asked.
+task_source: Final = Table(
+    "task_source",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("task_id", Key, ForeignKey("task.id", ondelete="CASCADE"), nullable=False),
+    # The trigger's.
+    Column("name", Name, nullable=False),
+    # The end of the address, which nobody can guess, and what deliveries prove; that is sealed.
+    Column("hook", String(32), nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("delivered_at", Instant),
+    # The repository and its branch, empty for the default one; what was seen is of these.
+    Column("repository", Text, nullable=False),
+    Column("branch", String(255), nullable=False),
+    # JSON: for which events, and the commits of references by their names; none before the first look.
+    Column("seen", Text),
+    # None: of a trigger or a task that is disabled.
+    Column("due_at", Instant),
+    Column("checked_at", Instant),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("problem", Text),
+    UniqueConstraint("task_id", "name"),
+    UniqueConstraint("hook"),
+    Index(None, "due_at"),
+)
+
+# The base image trigger of an enabled task, if that is enabled too.
+task_image_trigger: Final = Table(
+    "task_image_trigger",
+    metadata,
+    Column("task_id", Key, ForeignKey("task.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Name, nullable=False),
+    # Whether images of build stages count as well.
+    Column("counts_all", Boolean, nullable=False),
+    # Who is told too, and whether with more than a token.
+    Column("endpoint", Text),
+    Column("tells_all", Boolean, nullable=False),
+)
+
+# An image that a task's builds stand on, as its last successful run found, or until then its Dockerfiles say.
+task_base_image: Final = Table(
+    "task_base_image",
+    metadata,
+    Column("task_id", Key, ForeignKey("task.id", ondelete="CASCADE"), primary_key=True),
+    Column("registry", Name, primary_key=True),
+    Column("repository", Name, primary_key=True),
+    # Empty where a digest alone says which image it is: that one never changes.
+    Column("tag", Name, primary_key=True),
+    # The registry's name, where it is one of this deployment: events tell of it, and nobody asks.
+    Column("own", Name),
+    # Runtime, BuildTime.
+    Column("type", String(16), nullable=False),
+    # What the run built on, and what the tag was last seen to be.
+    Column("digest", DigestText),
+    Column("seen", DigestText),
+    # Of an own one: up to which event of which repository that is so.
+    Column("repository_id", BigInteger),
+    Column("sequence", BigInteger, nullable=False, server_default=text("0")),
+    # Whether the task has an account for the registry: then nobody else's answers count.
+    Column("is_signed_in", Boolean, nullable=False),
+    Column("checked_at", Instant),
+    # When it is looked at next; never where nothing waits for a change.
+    Column("next_at", Instant),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("problem", Text),
+    Index(None, "own", "repository", "tag"),
+    Index(None, "registry", "repository", "tag"),
+    Index(None, "next_at"),
+)
+
+# A trigger of an enabled task that pushes fire, if it is enabled too.
+task_event_trigger: Final = Table(
+    "task_event_trigger",
+    metadata,
+    Column("task_id", Key, ForeignKey("task.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Name, primary_key=True),
+    Column("registry_id", Key, nullable=False),
+    # JSON: patterns, of which one has to fit.
+    Column("repositories", Text, nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Index(None, "registry_id"),
 )
 
 # What lies in the content store and is no blob of a repository: sources of runs, and their logs.
