@@ -1,7 +1,8 @@
 """DBOS, wrapped in one place: nothing else in the house imports it.
 
 Source: DBOS Transact for Python 3.4. It is a singleton of its process, and a few things that this room needs have no
-public name yet: the token that an execution owns its run by, the loop that claims from a queue, and two intervals.
+public name yet: the token that an execution owns its run by, the loop that claims from a queue and how many it may
+have at once, and two intervals.
 tests/unit/jobs names each, so that an upgrade that moves one fails there.
 """
 
@@ -19,6 +20,7 @@ from dbos import _serialization as serialization
 from dbos import _workflow_commands as workflow_commands
 from dbos._context import assert_current_dbos_context
 from dbos._error import DBOSWorkflowConflictIDError
+from dbos._queue import Queue as DbosQueue
 from dbos._queue import queue_worker_thread
 from sqlalchemy import Connection
 
@@ -142,6 +144,7 @@ class Engine:
         )
         DBOS(config=config)
         self._bells: dict[str, Bell] = {}
+        self._at_once: dict[str, int] = {}
 
     def start(self, entries: Mapping[Workflow, Entry]) -> None:
         for workflow, entry in entries.items():
@@ -149,12 +152,13 @@ class Engine:
         for name, queue in queues_of(entries).items():
             self._client.register(queue)
             self._bells[name] = Bell()
+            self._at_once[name] = queue.at_once
         DBOS.launch()
 
     def _attend(self, stopped: threading.Event, dbos: DBOS) -> None:
         """In the place of DBOS's thread, whose loops poll: four times a second costs 4 % of a core for each queue."""
         loops = [
-            threading.Thread(target=queue_worker_thread, args=(bell, dbos, DBOS.retrieve_queue(name)), daemon=True)
+            threading.Thread(target=queue_worker_thread, args=(bell, dbos, self._queue(name)), daemon=True)
             for name, bell in self._bells.items()
         ]
         for loop in loops:
@@ -163,6 +167,15 @@ class Engine:
         self.stop_claiming()
         for loop in loops:
             loop.join()
+
+    def _queue(self, name: str) -> DbosQueue:
+        """With the limits that this worker has: what the database has of them is the last worker's that came."""
+        queue = DBOS.retrieve_queue(name)
+        if queue is None:
+            raise RuntimeError(f"{name} is not registered")
+        queue.database_backed_queue = False  # or the loop would read them again
+        queue._worker_concurrency = self._at_once[name]  # noqa: SLF001 - the module's docstring
+        return queue
 
     def ring(self, queues: Iterable[str]) -> None:
         """Let the loops of these queues claim what waits."""

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import msgspec
+from sqlalchemy import Connection
+
+from entrepot.db.database import Database
 
 # What a run is about, and what its steps answer with: kept as JSON, so nothing else comes back after a restart.
 Id: TypeAlias = str | int
@@ -58,11 +61,36 @@ class Workflow:
         return self.name + msgspec.json.encode(ids).decode()
 
 
+class Intake(Protocol):
+    """What comes into one of a worker's queues, where the worker itself chooses that. Called by its main thread.
+
+    ``drain_seconds``: how long a worker that is told to stop lets what came in that way end.
+    """
+
+    @property
+    def queue(self) -> str: ...
+
+    @property
+    def drain_seconds(self) -> float: ...
+
+    def join(self, tx: Connection, worker_id: str) -> None:
+        """In the transaction that registers the worker."""
+        ...
+
+    def turn(self, database: Database, worker_id: str, places: int) -> bool:
+        """Choose what comes in, for so many free places. False: the worker is to take nothing from the queue."""
+        ...
+
+    def drain(self, tx: Connection, worker_id: str) -> None:
+        """The worker takes nothing more."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How often a worker does what, in seconds. Tests hurry; a server has no reason to."""
 
-    look: float = 0.5  # for runs that wait; five times as often while there are some
+    look: float = 0.2  # for runs that wait; five times as often while there are some
     beat: float = 5.0  # says that it lives
     dead_after: float = 30.0  # takes over from a worker that did not say so for this long
     retry_after: float = 30.0  # runs again what failed

@@ -135,6 +135,22 @@ def is_delayed(tx: Connection, queue: str, key: str) -> bool:
     return _execute(tx, _WAITING_FOR_TIME, {"queue": queue, "key": key}).first() is not None
 
 
+_MOVE: Final = (
+    update(run)
+    .where(
+        run.c.queue_name == bindparam("from_queue"),
+        run.c.queue_partition_key == bindparam("key"),
+        run.c.status == _ENQUEUED,
+    )
+    .values(queue_name=bindparam("to_queue"))
+)
+
+
+def move_waiting(tx: Connection, from_queue: str, key: str, to_queue: str) -> bool:
+    """Let a run that waits wait in another queue. False: it does not wait there (any more)."""
+    return _execute(tx, _MOVE, {"from_queue": from_queue, "key": key, "to_queue": to_queue}).rowcount > 0
+
+
 # --- claiming ---------------------------------------------------------------------------------------------------------
 
 

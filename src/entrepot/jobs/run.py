@@ -57,6 +57,7 @@ class Shared:
     steps: Steps
     stopping: Event
     now: Callable[[], datetime]
+    worker: str
 
 
 class Run:
@@ -70,6 +71,11 @@ class Run:
     @property
     def id(self) -> str:
         return self._claim.run_id
+
+    @property
+    def worker(self) -> str:
+        """Who runs this attempt."""
+        return self._shared.worker
 
     @property
     def now(self) -> datetime:

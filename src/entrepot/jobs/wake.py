@@ -31,6 +31,10 @@ class Jobs:
         if not queries.hold_waiting(tx, workflow.queue.name, workflow.key(ids)):
             self._client().enqueue(tx, workflow, ids)
 
+    def move(self, tx: Connection, from_queue: str, workflow: Workflow, *ids: Id) -> bool:
+        """Let what waits in a queue that no worker has wait in the workflow's. Whether it waited there."""
+        return queries.move_waiting(tx, from_queue, workflow.key(ids), workflow.queue.name)
+
     def wake_at(self, tx: Connection, workflow: Workflow, due: datetime) -> None:
         """Wake for a moment of the workflow's schedule; whoever else does the same adds nothing, even much later."""
         if not queries.hold_waiting(tx, workflow.queue.name, workflow.key(())):

@@ -8,9 +8,10 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
+from types import FrameType
 from typing import Final, NoReturn
 
 import structlog
@@ -21,7 +22,7 @@ from entrepot.db.database import Database
 from entrepot.errors import Problem
 from entrepot.jobs import queries
 from entrepot.jobs.engine import Engine, Entry
-from entrepot.jobs.model import Id, Pace, Workflow
+from entrepot.jobs.model import Id, Intake, Pace, Workflow
 from entrepot.jobs.prune import PRUNE, prune
 from entrepot.jobs.queries import Claimable, Looker, Requeued
 from entrepot.jobs.rules import Vigil, first_due, next_due, queues_of
@@ -43,26 +44,42 @@ class JobFailed(Exception):
 
 
 def run_worker(
-    database: Database, bodies: Mapping[Workflow, Body], stop: threading.Event, pace: Pace | None = None
+    database: Database,
+    bodies: Mapping[Workflow, Body],
+    stop: threading.Event,
+    pace: Pace | None = None,
+    intake: Intake | None = None,
 ) -> Ended:
     """Work until told to stop, or until others took over; one at a time in a process, because DBOS is a singleton.
 
     A thread that is busy in a step cannot be ended and may outlive this call; nothing that it does counts any more.
     """
-    worker = Worker(database, bodies, pace or Pace(), lambda: datetime.now(UTC))
+    return _run(Worker(database, bodies, pace or Pace(), intake), stop, threading.Event())
+
+
+def _run(worker: "Worker", stop: threading.Event, hurry: threading.Event) -> Ended:
     worker.start()
     try:
-        return worker.watch(stop)
+        return worker.watch(stop, hurry)
     finally:
         worker.stop()
 
 
-def worker_process(database: Database, bodies: Mapping[Workflow, Body], pace: Pace | None = None) -> NoReturn:
-    """``run_worker`` as the whole of a process: stops at SIGTERM and SIGINT, and ends whatever threads are left."""
-    stop = threading.Event()
+def worker_process(
+    database: Database, bodies: Mapping[Workflow, Body], pace: Pace | None = None, intake: Intake | None = None
+) -> NoReturn:
+    """``run_worker`` as the whole of a process: stops at SIGTERM and SIGINT, and ends whatever threads are left.
+
+    A second signal: without waiting.
+    """
+    stop, hurry = threading.Event(), threading.Event()
+
+    def tell(_number: int, _frame: FrameType | None) -> None:
+        (hurry if stop.is_set() else stop).set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    ended = run_worker(database, bodies, stop, pace)
+        signal.signal(number, tell)
+    ended = _run(Worker(database, bodies, pace or Pace(), intake), stop, hurry)
     logging.shutdown()
     # Python would first wait for every thread: a stuck step, or an execution that waits for its replacement's outcome.
     os._exit(ended)
@@ -100,50 +117,84 @@ class Active:
 class Worker:
     """One worker, from its registration to its end."""
 
-    def __init__(
-        self, database: Database, bodies: Mapping[Workflow, Body], pace: Pace, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, database: Database, bodies: Mapping[Workflow, Body], pace: Pace, intake: Intake | None) -> None:
         self.id: Final = f"{socket.gethostname()[:40]}-{uuid.uuid4().hex[:16]}"
         self._database = database
         self._bodies: dict[Workflow, Body] = {PRUNE: prune, **bodies}
+        self._intake = intake
+        self._held: frozenset[str] = frozenset()
         self._pace = pace
-        self._now = now
+        self._now = lambda: datetime.now(UTC)
         self._replaced = False
+        self._is_draining = False
         self._active = Active()
         self._stopping = threading.Event()
         self._jobs = Jobs(database)
         self._vigil = Vigil(pace.dead_after)
         self._engine = Engine(database, self.id)
-        self._shared = Shared(database, self._engine, self._stopping, now)
+        self._shared = Shared(database, self._engine, self._stopping, self._now, self.id)
         self._queues = queues_of(self._bodies)
         self._claimable = Claimable(database, list(self._queues))
         self._schedules = {w: w.schedule for w in self._bodies if w.schedule is not None}
-        self._due = {workflow: first_due(schedule, now()) for workflow, schedule in self._schedules.items()}
+        self._due = {workflow: first_due(schedule, self._now()) for workflow, schedule in self._schedules.items()}
         self._next_beat = time.monotonic()
 
     def start(self) -> None:
-        self._database.write(queries.register, self.id, self._now())
+        self._database.write(self._join)
         self._engine.start({workflow: self._entry(workflow, body) for workflow, body in self._bodies.items()})
         log.info("worker_started", worker=self.id, workflows=len(self._bodies))
 
-    def watch(self, stop: threading.Event) -> Ended:
+    def _join(self, tx: Connection) -> None:
+        queries.register(tx, self.id, self._now())
+        if self._intake is not None:
+            self._intake.join(tx, self.id)
+
+    def watch(self, stop: threading.Event, hurry: threading.Event) -> Ended:
         """What the worker's main thread does: beat, wake what is due, and let the queues claim what waits."""
         pause = self._pace.look
-        while not stop.wait(pause):
-            try:
-                # First of all: a process that slept learns here that it was replaced, before it claims anything.
-                self._beat_if_due()
-                if self._replaced:
-                    log.warning("worker_replaced", worker=self.id)
-                    return Ended.REPLACED
-                self._wake_due()
-                pause = self._pace.look / 5 if self._let_claim() else self._pace.look
-            except Problem as problem:
-                if problem.kind not in PASSING:
-                    raise
-                log.warning("worker_waits", worker=self.id, problem=problem.kind.name)
-                pause = self._pace.beat
-        return Ended.STOPPED
+        while not stop.wait(pause) and not self._replaced:
+            pause = self._turn()
+        if self._intake is not None and not self._replaced:
+            self._drain(self._intake, hurry)
+        if self._replaced:
+            log.warning("worker_replaced", worker=self.id)
+        return Ended.REPLACED if self._replaced else Ended.STOPPED
+
+    def _turn(self) -> float:
+        """Seconds until the next one."""
+        try:
+            # First of all: a process that slept learns here that it was replaced, before it claims anything.
+            self._beat_if_due()
+            if self._replaced:
+                return 0
+            self._wake_due()
+            if self._intake is not None and not self._is_draining:
+                self._take_in(self._intake)
+            return self._pace.look / 5 if self._let_claim() else self._pace.look
+        except Problem as problem:
+            if problem.kind not in PASSING:
+                raise
+            log.warning("worker_waits", worker=self.id, problem=problem.kind.name)
+            return self._pace.beat
+
+    def _take_in(self, intake: Intake) -> None:
+        queue = self._queues.get(intake.queue)
+        places = 0 if queue is None else queue.at_once - self._active.per_queue()[queue.name]
+        takes = intake.turn(self._database, self.id, places)
+        self._held = frozenset[str]() if takes else frozenset({intake.queue})
+
+    def _drain(self, intake: Intake, hurry: threading.Event) -> None:
+        """Let what came in end, within its time, while everything else goes on."""
+        self._is_draining, self._held = True, frozenset({intake.queue})
+        until, is_told, pause = time.monotonic() + intake.drain_seconds, False, 0.0
+        while self._active.per_queue()[intake.queue] and time.monotonic() < until and not hurry.wait(pause):
+            if not is_told:
+                log.info("worker_draining", worker=self.id, runs=self._active.per_queue()[intake.queue])
+                self._database.write(intake.drain, self.id)
+                is_told = True
+            pause = self._turn()
+            if self._replaced:
+                return
 
     def stop(self) -> None:
         """Let steps end, within the limit; what is not done goes to others, at once."""
@@ -226,7 +277,7 @@ class Worker:
 
     def _let_claim(self) -> bool:
         """Whether it is worth to look again soon: a run waits for a place, not for the queue's rate."""
-        waiting = [self._queues[name] for name in self._claimable.find()]
+        waiting = [self._queues[name] for name in self._claimable.find() if name not in self._held]
         going = self._active.per_queue()
         self._engine.ring(queue.name for queue in waiting if going[queue.name] < queue.at_once)
         return any(queue.rate is None for queue in waiting)

@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import SecretStr
 from tests.registry import settings_for
 
+from entrepot.app.parts import open_content
+from entrepot.app.secret_key import open_sealer
 from entrepot.app.upkeep import open_existing
 from entrepot.app.worker import bodies
 from entrepot.jobs.model import Pace
@@ -23,4 +25,4 @@ def work(data_dir: Path, database_url: str | None) -> None:
     named = {} if database_url is None else {"database_url": SecretStr(database_url)}
     settings = settings_for(data_dir, **named)
     database = open_existing(settings)
-    worker_process(database, bodies(settings, database), PACE)
+    worker_process(database, bodies(settings, open_content(settings), open_sealer(settings)), PACE)
