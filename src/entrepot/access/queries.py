@@ -119,16 +119,19 @@ def find_account(tx: Connection, principal_id: str) -> Account | None:
 
 
 class Holder(NamedTuple):
-    """A principal by its kind; tokens and admin accounts are of a registry."""
+    """A principal by its kind; tokens, admin accounts, runs are of a registry. ``acts_as``: whose rights a run has."""
 
     kind: str
     registry_id: int | None
+    acts_as: str | None = None
 
 
 def find_holder(tx: Connection, principal_id: str) -> Holder | None:
     """None for a principal that is disabled or gone."""
     row = tx.execute(
-        select(principal.c.kind, principal.c.registry_id).where(principal.c.id == principal_id, *_ACTIVE)
+        select(principal.c.kind, principal.c.registry_id, principal.c.acts_as).where(
+            principal.c.id == principal_id, *_ACTIVE
+        )
     ).one_or_none()
     return None if row is None else Holder(*row)
 
@@ -248,11 +251,14 @@ def insert_principal(tx: Connection, made: ServicePrincipal) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RunPrincipal:
-    """What a run of a task signs in with to its registry. ``client_id``: its name, RUN_PREFIX and more."""
+    """What a run of a task signs in with to a registry. ``client_id``: its name, RUN_PREFIX and more. ``acts_as``: the
+    principal whose rights it has, and no others; None: all that an admin account may.
+    """
 
     id: str
     client_id: str
     registry_id: int
+    acts_as: str | None
     secret_hash: str
     created_at: datetime
     expires_at: datetime
@@ -273,6 +279,7 @@ def insert_run_principal(tx: Connection, made: RunPrincipal) -> None:
             kind="Run",
             name=made.client_id,
             registry_id=made.registry_id,
+            acts_as=made.acts_as,
             created_at=made.created_at,
         )
     )
@@ -292,6 +299,34 @@ def delete_run_principals(tx: Connection, prefix: str) -> int:
     """With all that they were given; those whose names begin so. How many."""
     ours = (principal.c.kind == "Run", principal.c.client_id.startswith(prefix, autoescape=True))
     return tx.execute(delete(principal).where(*ours)).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class LentCredential:
+    """What proves a run to be a managed identity. ``name``: of all that it has, RUN_PREFIX and more.
+
+    ``hint``: "system" for the identity that is a task's own.
+    """
+
+    id: str
+    principal_id: str
+    name: str
+    hint: str
+    secret_hash: str
+    created_at: datetime
+    expires_at: datetime
+
+
+def insert_lent_credential(tx: Connection, made: LentCredential) -> None:
+    """Nothing, where the identity is gone."""
+    if find_holder(tx, made.principal_id) is not None:
+        tx.execute(insert(credential).values(**asdict(made), kind="run"))
+
+
+def delete_lent_credentials(tx: Connection, prefix: str) -> int:
+    """Those whose names begin so. How many."""
+    ours = (credential.c.kind == "run", credential.c.name.startswith(prefix, autoescape=True))
+    return tx.execute(delete(credential).where(*ours)).rowcount
 
 
 def insert_secret(tx: Connection, credential_id: str, principal_id: str, secret_hash: str, now: datetime) -> None:

@@ -32,13 +32,26 @@ def rights_of(tx: Connection, principal_id: str, where: Where) -> Rights:
     match queries.find_holder(tx, principal_id):
         case None:
             return Nothing()
-        case Holder("Admin" | "Run", of):
-            return Everything() if of == where.registry else Nothing()
-        case Holder("Token", of):
-            return _rights_of_token(tx, principal_id) if of == where.registry else Nothing()
+        case Holder("Admin" | "Run" | "Token", of) if of != where.registry:
+            return Nothing()
+        case Holder("Admin"):
+            return Everything()
+        case Holder("Run", acts_as=other):
+            return _rights_of_run(tx, other, where)
+        case Holder("Token"):
+            return _rights_of_token(tx, principal_id)
         case _:
             assigned = assignments_of(tx, principal_id, where.scope)
             return RoleRights(assigned, where.scope, where.mode) if assigned else Nothing()
+
+
+def _rights_of_run(tx: Connection, acts_as: str | None, where: Where) -> Rights:
+    """By itself all that an admin account may, but for where rights go by repository (ACR-REFERENCE 5.2); or else what
+    that principal may by now, and no more.
+    """
+    if acts_as is not None:
+        return rights_of(tx, acts_as, where)
+    return Everything() if where.mode is Mode.LEGACY else Nothing()
 
 
 def may_manage(tx: Connection, principal_id: str, operation: str, resource_id: str) -> bool:

@@ -7,6 +7,7 @@ in a warning; a wrong type or value is an error that names the member and what i
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator
+from enum import StrEnum
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -19,6 +20,17 @@ from entrepot.errors import Kind, Problem
 Json = Any
 
 B = TypeVar("B")
+
+
+class AnyCase(StrEnum):
+    """Values that clients write in any case."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "AnyCase | None":
+        return next(
+            (member for member in cls if isinstance(value, str) and member.value.lower() == value.lower()), None
+        )
+
 
 _PLACE: Final = re.compile(r"(?P<reason>.*?)(?: - at (?:key in )?`\$(?P<path>[^`]*)`)?", re.DOTALL)
 _UNKNOWN_LIMIT: Final = 20

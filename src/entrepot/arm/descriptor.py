@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -168,6 +168,26 @@ class ResourceType(Generic[D, B]):
 AnyResource = ResourceType[Any, Any]
 
 
+class ManagedIdentity(NamedTuple):
+    """One of the directory."""
+
+    id: str
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """Managed identities of the directory.
+
+    ``make``: one of this name, which goes with a registry (its row). ``find``: the one of a name. ``remove``: one by
+    its id, with its roles.
+    """
+
+    make: Callable[[Connection, Ask, str, int], ManagedIdentity]
+    find: Callable[[Connection, Ask, str], ManagedIdentity | None]
+    remove: Callable[[Connection, str], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """What handlers need of the deployment.
@@ -181,5 +201,6 @@ class Deployment:
     locations: Mapping[str, str]
     sealer: Sealer
     jobs: Jobs
+    identities: Identities
     idle_seconds: float
     tier_limits: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ class Proof(StrEnum):
 
     A grant is one sign-in of a person to a client: what the client got by it ends with it, and it ends with the
     credential that the person signed in with. Outside: an LDAP directory or a provider vouches for the person. Machine:
-    every process of this machine may sign in as the managed identity.
+    every process of this machine may sign in as the managed identity. Run: a run of a task may.
     """
 
     SECRET = "secret"  # noqa: S105  a kind, not a secret
@@ -37,6 +37,7 @@ class Proof(StrEnum):
     GRANT = "grant"
     OUTSIDE = "outside"
     MACHINE = "machine"
+    RUN = "run"
 
 
 @dataclass(frozen=True, slots=True)

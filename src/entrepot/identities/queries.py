@@ -92,12 +92,19 @@ def managed_identities_named(tx: Connection, tenant_id: str, name: str) -> list[
         .where(
             principal.c.tenant_id == tenant_id,
             principal.c.type == Type.MANAGED_IDENTITY.value,
+            # Those of resources are nobody else's.
+            principal.c.owner_id.is_(None),
             func.lower(principal.c.name) == name.lower(),
         )
         .order_by(principal.c.created_at, principal.c.id)
         .limit(2)
     )
     return [Principal(*row) for row in rows]
+
+
+def set_owner(tx: Connection, principal_id: str, registry: int) -> None:
+    """The identity goes with this registry (its row)."""
+    tx.execute(update(principal).where(principal.c.id == principal_id).values(owner_id=registry))
 
 
 def insert_principal(tx: Connection, made: Principal) -> None:
@@ -186,6 +193,18 @@ def machine_identities(tx: Connection) -> list[tuple[Principal, str]]:
     ).all()
     found = [(principal_by_id(tx, row[0]), str(row[1])) for row in rows]
     return [(known, credential_id) for known, credential_id in found if known is not None and known.enabled]
+
+
+def lent_identities(tx: Connection, name: str) -> list[tuple[Principal, Credential]]:
+    """The managed identities that a run of a task may be, with what proves it; ``name``: of all that the run has."""
+    rows = tx.execute(
+        select(*_CREDENTIAL)
+        .where(credential.c.name == name, credential.c.kind == Proof.RUN.value)
+        .order_by(credential.c.id)
+    )
+    lent = [Credential(*row) for row in rows]
+    found = [(principal_by_id(tx, each.principal_id), each) for each in lent]
+    return [(known, each) for known, each in found if known is not None and known.enabled]
 
 
 def insert_credential(tx: Connection, made: Credential) -> None:

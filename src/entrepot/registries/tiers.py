@@ -13,20 +13,11 @@ from typing import Final
 import msgspec
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
+from entrepot.arm.bodies import AnyCase
 from entrepot.errors import Kind, Problem
 
 _GIB: Final = 1024**3
 _TIB: Final = 1024**4
-
-
-class AnyCase(StrEnum):
-    """Values that clients write in any case."""
-
-    @classmethod
-    def _missing_(cls, value: object) -> "AnyCase | None":
-        return next(
-            (member for member in cls if isinstance(value, str) and member.value.lower() == value.lower()), None
-        )
 
 
 class SkuName(AnyCase):

@@ -54,6 +54,11 @@ _QUERIES = {"values": {"$filter": "eventTimestamp ge '2024-05-01T00:00:00Z'"}}
 # Of members that are no free text, by their name.
 _VALUES = {"location": "eastus", "os": "linux"}
 _CONTEXT = "https://git.example/app.git"
+_SOURCE = {
+    "name": "walktrigger",
+    "sourceTriggerEvents": ["commit"],
+    "sourceRepository": {"sourceControlType": "Github", "repositoryUrl": _CONTEXT},
+}
 _REQUEST = {
     "type": "DockerBuildRequest",
     "dockerFilePath": "Dockerfile",
@@ -145,6 +150,7 @@ class Walker:
                 "targetTags": ["copy:v1"],
             },
             "scheduleRun": _REQUEST,
+            "regenerateSourceHook": {"trigger": "walktrigger"},
         }
         role = f"/subscriptions/{self.arm.subscription}/providers/Microsoft.Authorization/roleDefinitions/{_PULL}"
         bodies = {
@@ -173,6 +179,7 @@ class Walker:
                 "properties": {
                     "platform": {"os": "linux"},
                     "step": {"type": "Docker", "dockerFilePath": "Dockerfile", "contextPath": _CONTEXT},
+                    "trigger": {"sourceTriggers": [_SOURCE]},
                 }
             },
             "Microsoft.ContainerRegistry/registries/tokens": {

@@ -2,7 +2,8 @@
 
 Microsoft, "Managed identities for App Service", REST endpoint reference, api-version 2019-08-01. A workload finds the
 endpoint and its header in IDENTITY_ENDPOINT and IDENTITY_HEADER. The header is a secret of that one identity, so the
-endpoint may stand where all others do; whoever has no header gets nothing, wherever they ask from.
+endpoint may stand where all others do; whoever has no header gets nothing, wherever they ask from. A run of a task has
+one header for all its identities, which ends with the run.
 
 Microsoft, "Azure Instance Metadata Service", is the form of virtual machines. It has no secret, so it answers processes
 of this machine alone, about the identities that the operator opened to it (``entrepot app identity --machine``).
@@ -13,10 +14,11 @@ from typing import Final
 
 import msgspec
 
+from entrepot.access.queries import RUN_PREFIX
 from entrepot.errors import Kind, Problem
 from entrepot.gate.management import ManagementCall
 from entrepot.identities import queries
-from entrepot.identities.model import Principal, Proof, Type
+from entrepot.identities.model import Credential, Principal, Proof, Type
 from entrepot.oauth.directory.answers import Given, access_token
 from entrepot.oauth.directory.auditing import refused_client, signed_in
 from entrepot.oauth.directory.client_proofs import Proved
@@ -31,6 +33,8 @@ from entrepot.web.request import Request
 
 _HEADER_LIMIT: Final = 512
 _METHOD: Final = "identity_header"
+# What a credential's hint says of the identity that is a task's own.
+_OWN: Final = "system"
 _MACHINE_METHOD: Final = "machine"
 
 
@@ -56,8 +60,10 @@ class _MachineToken(msgspec.Struct):
 
 
 async def get_identity_token(call: ManagementCall, parts: Parts) -> Answer:
-    """A token of the managed identity whose header the workload sends."""
-    if not parts.identity_endpoint:
+    """A token of the managed identity whose header the workload sends. Runs of tasks are answered in any case: whoever
+    gave a task an identity turned it on.
+    """
+    if not parts.identity_endpoint and not _header_of(call.request).startswith(RUN_PREFIX):
         raise Problem(Kind.ROUTE_UNKNOWN)
     proved = await _identity(call, parts)
     principal = proved.principal
@@ -88,6 +94,10 @@ async def get_machine_token(call: ManagementCall, parts: Parts) -> Answer:
     return _answer(
         _MachineToken(token, client_id, left, _seconds(ends), left, _seconds(call.now()), resource, "Bearer")
     )
+
+
+def _header_of(request: Request) -> str:
+    return request.header(b"x-identity-header") or ""
 
 
 def _expect_this_machine(request: Request) -> None:
@@ -130,7 +140,7 @@ def _answer(body: msgspec.Struct) -> Answer:
 
 async def _identity(call: ManagementCall, parts: Parts) -> Proved:
     """By the header, which is CLIENT_ID.SECRET; either way it is written down."""
-    header = call.request.header(b"x-identity-header") or ""
+    header = _header_of(call.request)
     client_id = header.partition(".")[0]
     try:
         proved = await _prove(call, parts, header)
@@ -147,6 +157,8 @@ async def _prove(call: ManagementCall, parts: Parts, header: str) -> Proved:
     wrong = refused(Aadsts.SECRET_WRONG, client="")
     if not secret or len(header) > _HEADER_LIMIT or not header.isascii() or "\0" in header:
         raise wrong
+    if client_id.startswith(RUN_PREFIX):
+        return await _prove_run(call, parts, client_id, secret)
     principal = await call.doors.read(queries.principal_by_client_id, client_id)
     if principal is None or principal.type != Type.MANAGED_IDENTITY or not principal.enabled:
         raise wrong
@@ -156,6 +168,32 @@ async def _prove(call: ManagementCall, parts: Parts, header: str) -> Proved:
     if found is None or (found.expires_at is not None and found.expires_at <= call.now()):
         raise wrong
     return Proved(principal, found.id, found.expires_at)
+
+
+async def _prove_run(call: ManagementCall, parts: Parts, name: str, secret: str) -> Proved:
+    """As the identity that is asked for, or else the task's own, or the only one."""
+    every = await call.doors.read(queries.lent_identities, name)
+    good = [each for each in every if each[1].expires_at is None or each[1].expires_at > call.now()]
+    if await parts.proving.find([credential.fingerprint for _, credential in good], secret) is None:
+        raise refused(Aadsts.SECRET_WRONG, client="")
+    principal, credential = _asked_for(call.request, good)
+    return Proved(principal, credential.id, credential.expires_at)
+
+
+def _asked_for(request: Request, lent: list[tuple[Principal, Credential]]) -> tuple[Principal, Credential]:
+    names = {value for name in ("client_id", "object_id", "principal_id") if (value := request.query(name))}
+    resource = request.query("mi_res_id") or request.query("msi_res_id") or ""
+    if not names and not resource:
+        lent = [each for each in lent if each[1].hint == _OWN] or lent
+    found = [(principal, credential) for principal, credential in lent if names <= {principal.client_id, principal.id}]
+    if resource:
+        wanted = resource.rpartition("/")[2].lower()
+        found = [each for each in found if each[1].hint != _OWN and each[0].name.lower() == wanted]
+    if len(found) > 1:
+        raise refused(Aadsts.FIELD_INVALID, reason="the task has several identities: name one by client_id")
+    if not found:
+        raise refused(Aadsts.FIELD_INVALID, reason="the task has no such identity")
+    return found[0]
 
 
 async def _authority(call: ManagementCall, principal: Principal) -> Authority:

@@ -5,12 +5,14 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
+from msgspec import UNSET
 from sqlalchemy import Connection
 
 from entrepot.access.assignments.queries import delete_at_or_below
 from entrepot.access.explaining.explain import Explanation
 from entrepot.access.queries import raise_epoch
 from entrepot.arm.descriptor import Act, Ask, Document, Going, Listing, Page, ResourceType
+from entrepot.arm.identities import Identity, Own, Settling
 from entrepot.arm.locations import parse_location
 from entrepot.arm.operations.record import Doing, begin
 from entrepot.arm.resources.groups import GROUPS
@@ -78,6 +80,7 @@ class _Settings(msgspec.Struct):
     network_rule_set: NetworkRules = msgspec.field(default_factory=NetworkRules)
     public_network_access: Switch = Switch.ENABLED
     network_rule_bypass_options: Bypass = Bypass.AZURE_SERVICES
+    identity: Identity | None = None
 
 
 def find_registry(tx: Connection, ask: Ask) -> RegistryDocument | None:
@@ -104,7 +107,7 @@ def _document(row: RegistryRow, login_server: Callable[[str], str]) -> RegistryD
     policies.arm_audience_policy.status = _status(row.arm_audience)
     policies.soft_delete_policy = SoftDeletePolicy(row.soft_delete_days, _status(row.soft_delete))
     policies.retention_policy = RetentionPolicy(row.untagged_days, _status(row.untagged_from is not None))
-    sku, settings = SkuName(row.sku), msgspec.json.decode(row.settings, type=_Settings)
+    sku, settings = SkuName(row.sku), _settings(row)
     return RegistryDocument(
         sku=Sku(sku, sku),
         id=row.resource_id,
@@ -123,6 +126,7 @@ def _document(row: RegistryRow, login_server: Callable[[str], str]) -> RegistryD
             public_network_access=settings.public_network_access,
             network_rule_bypass_options=settings.network_rule_bypass_options,
         ),
+        identity=settings.identity or UNSET,
     )
 
 
@@ -135,7 +139,7 @@ def moment(at: datetime) -> str:
 
 
 def _write(tx: Connection, ask: Ask, body: RegistryBody, current: RegistryDocument | None) -> RegistryDocument:
-    """Raises NAME_INVALID, RESOURCE_INVALID, RESOURCE_EXISTS, UNSUPPORTED, IN_USE."""
+    """Raises NAME_INVALID, RESOURCE_INVALID, RESOURCE_EXISTS, UNSUPPORTED, IN_USE, DENIED."""
     expect_built(body)
     expect_days(body.properties.policies)
     expect_tags(body.tags)
@@ -167,6 +171,7 @@ def _write(tx: Connection, ask: Ask, body: RegistryBody, current: RegistryDocume
         raise Problem(Kind.RESOURCE_EXISTS, code="InvalidResourceLocation", reason=reason)
     else:
         registry = change(tx, ask, values)
+    _settle_identity(tx, ask, body, registry, row)
     _switch_admin(tx, ask, registry, enabled=settings.admin_user_enabled)
     written = find_registry(tx, ask)
     assert written is not None  # noqa: S101  it was made above, or was there
@@ -188,6 +193,21 @@ def _kept(body: RegistryBody) -> _Settings:
     )
 
 
+def _settle_identity(
+    tx: Connection, ask: Ask, body: RegistryBody, registry: RegistryId, before: RegistryRow | None
+) -> None:
+    """One of the system is made once the registry is there. Raises RESOURCE_INVALID, DENIED."""
+    was = None if before is None else _settings(before).identity
+    identity = Settling(tx, ask).settle(body.identity, was, Own(ask["registry"].lower(), registry))
+    if identity is not None:
+        kept = msgspec.structs.replace(_kept(body), identity=identity)
+        queries.set_settings(tx, registry, _json(kept))
+
+
+def _settings(row: RegistryRow) -> _Settings:
+    return msgspec.json.decode(row.settings, type=_Settings)
+
+
 def _json(written: msgspec.Struct) -> str:
     return msgspec.json.encode(written).decode()
 
@@ -197,7 +217,7 @@ def _uses(tx: Connection, row: RegistryRow | None) -> dict[Limit, int]:
     if row is None:
         return {}
     uses = queries.uses(tx, row.id)
-    rules = len(msgspec.json.decode(row.settings, type=_Settings).network_rule_set.ip_rules)
+    rules = len(_settings(row).network_rule_set.ip_rules)
     return {
         Limit.STORAGE: uses.bytes,
         Limit.TOKENS: uses.tokens,

@@ -1,8 +1,11 @@
 """A registry's JSON: what may be written of it, and what is shown. Source: ACR-REFERENCE 6.3."""
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from entrepot.registries.tiers import AnyCase, SkuName
+from entrepot.arm.bodies import AnyCase
+from entrepot.arm.identities import Identity, IdentityBody
+from entrepot.registries.tiers import SkuName
 
 
 class Status(AnyCase):
@@ -108,17 +111,6 @@ class RegistrySettings(msgspec.Struct, rename="camel"):
     writable_cache_repos: Switch = Switch.DISABLED
 
 
-class IdentityType(AnyCase):
-    NONE = "None"
-    SYSTEM = "SystemAssigned"
-    USER = "UserAssigned"
-    BOTH = "SystemAssigned, UserAssigned"
-
-
-class IdentityBody(msgspec.Struct):
-    type: IdentityType = IdentityType.NONE
-
-
 class SkuBody(msgspec.Struct):
     name: SkuName
 
@@ -183,4 +175,5 @@ class RegistryDocument(msgspec.Struct, rename="camel"):
     tags: dict[str, str]
     system_data: SystemData
     properties: RegistryProperties
+    identity: Identity | UnsetType = UNSET
     type: str = "Microsoft.ContainerRegistry/registries"

@@ -180,6 +180,10 @@ def update_registry(tx: Connection, registry_id: int, values: Values, now: datet
     tx.execute(update(registry).where(registry.c.id == registry_id).values(updated_at=now, **values._asdict()))
 
 
+def set_settings(tx: Connection, registry_id: int, settings: str) -> None:
+    tx.execute(update(registry).where(registry.c.id == registry_id).values(settings=settings))
+
+
 class Uses(NamedTuple):
     """What a registry holds. ``scope_maps``: without those of the system. ``replications``: with that of its home."""
 
@@ -213,7 +217,7 @@ def holds_anything(tx: Connection, registry_id: int) -> bool:
 
 
 def hide_registry(tx: Connection, registry_id: int, subscription_id: str) -> None:
-    """From everybody: under a name and in a group that no request can name. Its tokens and accounts end here."""
+    """From everybody: under a name and in a group that no request can name. Its tokens, accounts and identities end."""
     group = {"subscription_id": subscription_id, "name": _HIDDEN_GROUP, "location": ""}
     tx.execute(upsert(resource_group).values(group).on_conflict_do_nothing(index_elements=["subscription_id", "name"]))
     hidden = select(resource_group.c.id).where(
@@ -223,6 +227,7 @@ def hide_registry(tx: Connection, registry_id: int, subscription_id: str) -> Non
     tx.execute(update(registry).where(registry.c.id == registry_id).values(values))
     for table in (token, scope_map, principal):
         tx.execute(delete(table).where(table.c.registry_id == registry_id))
+    tx.execute(delete(principal).where(principal.c.owner_id == registry_id))
 
 
 def hidden_registries(tx: Connection) -> list[int]:

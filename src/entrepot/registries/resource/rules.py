@@ -9,7 +9,6 @@ from entrepot.errors import Kind, Problem
 from entrepot.gate.firewall import AddressRules, parse_network
 from entrepot.registries.resource.model import (
     DefaultAction,
-    IdentityType,
     Policies,
     RegistryBody,
     RegistrySettings,
@@ -81,9 +80,6 @@ def expect_days(policies: Policies) -> None:
 def expect_built(body: RegistryBody) -> None:
     """Raises UNSUPPORTED for a setting whose feature does not exist yet: it is never kept and then not kept to."""
     settings = body.properties
-    if body.identity.type is not IdentityType.NONE:
-        reason = "Identities of registries are not available yet: nothing of a registry signs in anywhere."
-        raise Problem(Kind.UNSUPPORTED, target="identity.type", reason=reason)
     for owner, defaults, names, prefix in (
         (settings, _DEFAULTS, _NOT_YET, "properties"),
         (settings.policies, _DEFAULTS.policies, _POLICIES_NOT_YET, "properties.policies"),
