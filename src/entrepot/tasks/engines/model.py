@@ -9,10 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 # Takes output as it comes, standard output and errors mixed. Called from one thread at a time for each call.
 Sink: TypeAlias = Callable[[bytes], None]
+
+# What the alias ``acr`` stands for: an image that an engine makes of the worker's own files when it first needs it.
+ACR_IMAGE: Final = "entrepot-acr"
 
 # Where every step finds them (ACR-TASKS 2.4).
 WORKSPACE: Final = "/workspace"
@@ -21,6 +24,10 @@ HOME: Final = "/acb/home"
 
 class EngineFailed(Exception):
     """The engine does not answer, or not as it should; what it said. The run can be tried elsewhere."""
+
+
+class DiskFull(EngineFailed):
+    """The engine's disk is full, and the run is what filled it: no fault of the engine's."""
 
 
 class TimedOut(Exception):
@@ -60,17 +67,49 @@ class Allowance:
     processes: int | None = None
 
 
+class Asked(NamedTuple):
+    """A request to a registry. ``target``: path and query."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Answered(NamedTuple):
+    """Names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RunRegistry:
+    """The run's own registry, for containers that have no other way to it. ``server``: its login server.
+
+    ``ask``: any status is an answer; a registry that cannot be reached is a 502.
+    """
+
+    server: str
+    ask: Callable[[Asked], Answered]
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """For whom a machine is made.
 
     ``run``: unique in the deployment (a run's row and attempt), letters, digits and -. ``source``: a folder of the
-    worker that becomes WORKSPACE; the machine owns it from then on. ``allowance``: of each container.
+    worker that becomes WORKSPACE; the machine owns it from then on. ``allowance``: of each container. ``registry``:
+    what the ``acr`` image works on; without it there is no such image. ``is_closed``: its containers reach one another,
+    and nothing else.
     """
 
     run: str
     source: Path
     allowance: Allowance = field(default_factory=Allowance)
+    registry: RunRegistry | None = None
+    is_closed: bool = False
 
 
 class Machine(Protocol):
@@ -79,6 +118,8 @@ class Machine(Protocol):
     # What the machine calls the volumes that hold WORKSPACE and HOME: for ``--volume NAME:/workspace``.
     workspace: str
     home: str
+    # Whether its engine has BuildKit; the client may lack what it needs for that.
+    has_buildkit: bool
 
     def shell(self, line: str, call: Call, /) -> int:
         """Run a line (or several) in the machine's own shell; its exit code.
@@ -123,10 +164,11 @@ class Engine(Protocol):
         """Raises EngineFailed."""
         ...
 
-    def clear(self, runs: set[str], /) -> list[str]:
-        """Remove what runs left behind that are not among these (``Order.run``); which ones. Raises EngineFailed.
+    def clear(self, going: Callable[[], set[str]], /) -> list[str]:
+        """Remove what runs left behind that do not go on (``Order.run``); which ones. Raises EngineFailed.
 
         Called by a worker for what it and its predecessors on the same engine made, so only objects with this
-        deployment's label are looked at.
+        deployment's label are looked at. ``going`` is asked after it was seen whose there are: a run that begins
+        meanwhile is no leftover.
         """
         ...

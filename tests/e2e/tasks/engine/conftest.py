@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.clients import Shell, shell_in
-from tests.e2e.docker.dockerd import PRIVATE_ETC, dockerd
+from tests.e2e.docker.dockerd import PRIVATE_ETC, Engine, dockerd
 from tests.e2e.tasks.engine.machines import Bench, Host, machine
+from tests.e2e.tasks.engine.podman import podman_service
 
 from entrepot.tasks.engines.docker.engine import find
 
@@ -27,14 +28,44 @@ def folder_for_sockets() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+@contextmanager
+def docker_host() -> Iterator[Host]:
+    with folder_for_sockets() as folder, dockerd(_own_network(folder), flags=()) as daemon:
+        yield _found(folder, daemon)
+
+
+@contextmanager
+def podman_host() -> Iterator[Host]:
+    with folder_for_sockets() as folder, podman_service(_own_network(folder)) as daemon:
+        yield _found(folder, daemon)
+
+
+def _own_network(folder: Path) -> list[str | Path]:
+    (folder / "etc").mkdir()
+    return ["unshare", "--mount", "--net", "sh", "-c", OWN_NETWORK, folder / "etc"]
+
+
+def _found(folder: Path, daemon: Engine) -> Host:
+    engine = find(folder / "runs", "tests", daemon.socket)
+    # By a name that a Dockerfile can say.
+    engine.site.api.do("POST", f"/images/{engine.site.image}/tag", {"repo": "tools", "tag": "1"})
+    return Host(daemon, engine, "tools:1")
+
+
+_HOSTS = {"docker": docker_host, "podman": podman_host}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Docker, unless the test is marked with engines."""
+    if "host" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("engines")
+        metafunc.parametrize("host", marked.args if marked else ["docker"], indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def host() -> Iterator[Host]:
-    with folder_for_sockets() as folder:
-        (folder / "etc").mkdir()
-        within = ["unshare", "--mount", "--net", "sh", "-c", OWN_NETWORK, folder / "etc"]
-        with dockerd(within, flags=()) as daemon:
-            engine = find(folder / "runs", "tests", daemon.socket)
-            yield Host(daemon, engine, engine.site.image)
+def host(request: pytest.FixtureRequest) -> Iterator[Host]:
+    with _HOSTS[request.param]() as made:
+        yield made
 
 
 @pytest.fixture

@@ -8,11 +8,13 @@ from pathlib import Path
 from threading import Event
 from uuid import uuid4
 
+import pytest
 from tests.e2e.docker.dockerd import Engine
 
 from entrepot.tasks.engines.docker.engine import DockerEngine
 from entrepot.tasks.engines.model import Allowance, Call, Machine, Order
 
+BOTH = pytest.mark.engines("docker", "podman")
 PATIENCE = 100.0
 SOCKET = "--volume /var/run/docker.sock:/var/run/docker.sock"
 
@@ -64,20 +66,21 @@ class Bench:
 
 
 @contextmanager
-def machine(host: Host, folder: Path, allowance: Allowance | None = None) -> Iterator[Bench]:
-    bench = opened(host, folder, allowance)
+def machine(host: Host, folder: Path, allowance: Allowance | None = None, **more: object) -> Iterator[Bench]:
+    """``more``: further members of its Order."""
+    bench = opened(host, folder, allowance, **more)
     try:
         yield bench
     finally:
         bench.machine.close()
 
 
-def opened(host: Host, folder: Path, allowance: Allowance | None = None) -> Bench:
+def opened(host: Host, folder: Path, allowance: Allowance | None = None, **more: object) -> Bench:
     run = f"run-{uuid4().hex[:10]}-1"
     source = folder / run
     source.mkdir(parents=True)
-    made = host.engine.machine(Order(run, source, allowance or Allowance()))
-    return Bench(made, run, source, host.image)
+    order = Order(run, source, allowance or Allowance(), **more)  # type: ignore[arg-type]  the members of Order
+    return Bench(host.engine.machine(order), run, source, host.image)
 
 
 def seconds_of(bench: Bench, line: str) -> float:

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.clients import Shell
-from tests.e2e.tasks.engine.machines import SOCKET, Bench, Host
+from tests.e2e.tasks.engine.machines import BOTH, SOCKET, Bench, Host
 from tests.services import reserved_port, running, wait_until
 
 pytestmark = [pytest.mark.xdist_group("task-engine"), pytest.mark.timeout(300)]
@@ -18,12 +19,14 @@ SERVE = "while :; do echo hello | nc -l -p 80; done"
 # --- what ACR's steps do ----------------------------------------------------------------------------------------------
 
 
+@BOTH
 def test_a_step_stops_another_by_its_name_through_the_socket(bench: Bench) -> None:
     bench.detached("nginx")
     assert bench.step(SOCKET, "docker stop --time 1 nginx") == "nginx\n"
     assert bench.says("docker inspect --format '{{.Name}} {{.State.Running}}' nginx") == "/nginx false\n"
 
 
+@BOTH
 def test_a_step_finds_another_by_its_name(bench: Bench) -> None:
     bench.says("docker network create acb_default_network")
     bench.detached("nginx", "--network acb_default_network", f"sh -c '{SERVE}'")
@@ -38,16 +41,19 @@ def test_steps_share_workspace_and_home(bench: Bench) -> None:
     assert (bench.source / "a").read_text() == "one\n"
 
 
+@BOTH
 def test_a_step_is_seen_by_its_own_names(bench: Bench) -> None:
     bench.says("docker network create net; docker volume create vol")
     bench.detached("web", "--network net --volume vol:/vol")
     told = json.loads(bench.says("docker inspect web"))[0]
     assert told["Name"] == "/web"
     assert list(told["NetworkSettings"]["Networks"]) == ["net"]
-    assert told["HostConfig"]["Binds"] == ["vol:/vol"]
+    (bind,) = told["HostConfig"]["Binds"]
+    assert bind.startswith("vol:/vol")
     assert bench.says("docker ps --format '{{.Names}}'; docker volume ls --quiet") == "web\nvol\n"
 
 
+@BOTH
 def test_a_container_is_entered_copied_from_and_followed(bench: Bench) -> None:
     bench.detached("web", command="sh -c 'echo said; sleep 1000'")
     assert bench.says("docker exec --interactive --env A=b web sh -c 'cat; echo $A'", input=b"typed ") == "typed b\n"
@@ -66,6 +72,7 @@ def test_a_terminal_and_a_stream_go_both_ways(bench: Bench) -> None:
 # --- the other run ----------------------------------------------------------------------------------------------------
 
 
+@BOTH
 def test_two_runs_with_equal_names_do_not_meet(bench: Bench, other: Bench) -> None:
     for each in (bench, other):
         each.says("docker network create net && docker volume create vol")
@@ -93,6 +100,7 @@ def theirs(other: Bench) -> dict[str, str]:
     }
 
 
+@BOTH
 @pytest.mark.parametrize("by", ["id", "name"])
 def test_a_run_cannot_touch_another_runs_container(bench: Bench, other: Bench, theirs: dict[str, str], by: str) -> None:
     it = theirs[by]
@@ -110,11 +118,13 @@ def test_a_run_cannot_touch_another_runs_container(bench: Bench, other: Bench, t
         f"docker run --rm --volumes-from {it} {bench.image} id",
     ]
     for line in lines:
-        assert "No such" in bench.refuses(line) or "not found" in bench.refuses(line), line
+        # podman asks for an image of that name at last.
+        assert re.search("No such|not found|cannot specify 64-byte", bench.refuses(line)), line
     assert other.says("docker ps --format '{{.Names}}'") == "web\n"
     assert bench.says("docker ps --all --quiet") == ""
 
 
+@BOTH
 def test_a_run_cannot_enter_another_runs_network_or_volume(bench: Bench, theirs: dict[str, str]) -> None:
     for network in (theirs["network"], theirs["network"][:12], f"{theirs['run']}_net"):
         assert "not found" in bench.refuses(f"docker run --rm --network {network} {bench.image} id")
@@ -166,12 +176,13 @@ def asking(address: str, port: str) -> str:
     return f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 10 {address} {port}"
 
 
-def in_a_step(bench: Bench, line: str) -> str:
+def in_a_step(bench: Bench, line: str, flags: str = "") -> str:
     """A line for the machine's shell."""
     quoted = line.replace("'", "'\\''")
-    return f"docker run --rm {bench.image} sh -c '{quoted}'"
+    return f"docker run --rm {flags} {bench.image} sh -c '{quoted}'"
 
 
+@BOTH
 def test_what_listens_on_loopback_is_out_of_reach(bench: Bench, host: Host, tmp_path: Path) -> None:
     """The management address, by default, and whatever else the machine keeps to itself."""
     with served(host, tmp_path, "127.0.0.1") as port:
@@ -209,6 +220,7 @@ def secret(tmp_path: Path) -> Path:
     return folder
 
 
+@BOTH
 def test_the_data_folder_is_out_of_reach(bench: Bench, secret: Path) -> None:
     mount = (
         f"type=volume,target=/x,volume-driver=local,volume-opt=type=none,volume-opt=o=bind,volume-opt=device={secret}"
@@ -246,7 +258,7 @@ FLAGS = [
     "--oom-score-adj -1000",
     "--volume /:/host",
     "--volume /var/run:/x",
-    "--volume-driver other --volume v:/v",
+    "--volume-driver other --volume kept:/kept",
     "--log-driver syslog --log-opt syslog-address=udp://10.0.0.1",
     "--restart always",
     "--gpus all",
@@ -254,6 +266,7 @@ FLAGS = [
 ]
 
 
+@BOTH
 def test_no_flag_gives_a_step_more_than_a_container(bench: Bench) -> None:
     passed = [flag for flag in FLAGS if bench.tried(f"docker create {flag} {bench.image} id")[0] == 0]
     assert passed == []
@@ -292,6 +305,7 @@ def test_a_container_cannot_be_made_stronger_later(bench: Bench) -> None:
     bench.refuses("docker update --memory 1g web")
 
 
+@BOTH
 def test_the_engines_own_socket_is_nowhere(bench: Bench, admin: Shell) -> None:
     bench.detached("web", SOCKET)
     for name in ("web", ".machine"):

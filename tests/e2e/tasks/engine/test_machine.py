@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.clients import Shell
-from tests.e2e.tasks.engine.machines import Bench, Host, machine, opened
+from tests.e2e.tasks.engine.machines import BOTH, Bench, Host, machine, opened
 from tests.services import wait_until
 
 from entrepot.tasks.engines.docker.engine import find
@@ -51,6 +51,7 @@ def test_a_line_that_leaves_something_behind_ends_by_itself(bench: Bench) -> Non
     assert bench.says("sleep 1000 & echo started", seconds=60) == "started\n"
 
 
+@BOTH
 def test_the_machine_has_no_network_no_capabilities_and_a_root_that_stays(bench: Bench) -> None:
     assert bench.says("ip -o link | wc -l").strip() == "1"
     assert "CapEff:\t0000000000000002\n" in bench.says("cat /proc/self/status")  # DAC_OVERRIDE alone
@@ -58,6 +59,7 @@ def test_the_machine_has_no_network_no_capabilities_and_a_root_that_stays(bench:
     assert bench.says("grep NoNewPrivs /proc/self/status").split() == ["NoNewPrivs:", "1"]
 
 
+@BOTH
 def test_a_call_that_ignores_sigterm_is_ended_with_all_that_it_started(bench: Bench) -> None:
     line = "trap '' TERM; setsid sh -c \"trap '' TERM; sleep 4000\" & sleep 4000 & echo here; while :; do sleep 1; done"
     with pytest.raises(TimedOut):
@@ -102,6 +104,7 @@ def test_much_output_streams_without_being_kept(bench: Bench) -> None:
     assert _memory() - before < 40 * MIB
 
 
+@BOTH
 def test_a_step_that_floods_streams_through_the_socket(bench: Bench) -> None:
     assert bench.says(
         f"docker run --rm {bench.image} dd if=/dev/zero bs=1M count=100 2>/dev/null | wc -c"
@@ -128,6 +131,7 @@ def test_a_fork_bomb_ends_with_its_call_and_the_machine_goes_on(host: Host, tmp_
         assert bench.says("echo alive") == "alive\n"
 
 
+@BOTH
 def test_a_container_of_a_run_has_the_runs_limits(host: Host, tmp_path: Path, admin: Shell) -> None:
     with machine(host, tmp_path, Allowance(memory=64 * MIB, cpus=0.5, processes=50)) as bench:
         bench.detached("greedy", "--memory 10g --cpus 2 --pids-limit -1")
@@ -136,6 +140,7 @@ def test_a_container_of_a_run_has_the_runs_limits(host: Host, tmp_path: Path, ad
     assert told.split() == [str(64 * MIB), str(64 * MIB), "500000000", "50"]
 
 
+@BOTH
 def test_closing_leaves_nothing(host: Host, tmp_path: Path, admin: Shell) -> None:
     before = threading.active_count()
     bench = opened(host, tmp_path)
@@ -221,13 +226,14 @@ engine = find(Path(folder), deployment, Path(socket))
 machine = engine.machine(Order(run, Path(source)))
 call = Call(lambda said: None, 60, threading.Event())
 image = engine.site.image
-machine.shell(f"docker network create n; docker run -d --name x -v v:/v --network n {image} sleep 1000", call)
+machine.shell(f"docker network create n; docker run -d --name x -v kept:/kept --network n {image} sleep 1000", call)
 machine.shell(f"docker tag {image} {run}", call)
 print("ready", flush=True)
 threading.Event().wait()
 """
 
 
+@BOTH
 def test_what_a_killed_worker_left_is_cleared_and_nothing_else(
     bench: Bench, host: Host, tmp_path: Path, admin: Shell
 ) -> None:
@@ -245,8 +251,8 @@ def test_what_a_killed_worker_left_is_cleared_and_nothing_else(
         owner.wait()
     assert "dead-1" in _left(admin, "dead-1")
     living = {each.name for each in host.engine.folder.iterdir()} - {"dead-1"}
-    assert engine.clear(living | {"dead-1"}) == []
-    assert engine.clear(living) == ["dead-1"]
+    assert engine.clear(lambda: living | {"dead-1"}) == []
+    assert engine.clear(lambda: living) == ["dead-1"]
     assert _left(admin, "dead-1") == ""
     assert not source.exists()
     assert bench.says("docker ps --format '{{.Names}}'") == "mine\n"

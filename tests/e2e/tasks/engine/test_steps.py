@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from threading import Event, Timer
 
 import pytest
-from tests.e2e.tasks.engine.machines import Bench
+from tests.e2e.tasks.engine.machines import BOTH, Bench
 
 from entrepot.tasks.execution.executor import execute
 from entrepot.tasks.execution.model import Ending, Outcome, Work
@@ -63,6 +63,7 @@ steps:
 """
 
 
+@BOTH
 def test_steps_build_share_find_and_stop_each_other(bench: Bench) -> None:
     (bench.source / "Dockerfile").write_text(f"FROM {bench.image}\nRUN echo built >/made\n")
     outcome, said = ran(bench, WHOLE)
@@ -73,6 +74,7 @@ def test_steps_build_share_find_and_stop_each_other(bench: Bench) -> None:
     assert bench.says("docker ps --all --quiet") == ""
 
 
+@BOTH
 def test_a_failing_step_ends_its_siblings(bench: Bench) -> None:
     text = """
 version: v1.1.0
@@ -89,6 +91,7 @@ steps:
     assert bench.says("docker ps --all --quiet") == ""
 
 
+@BOTH
 def test_a_canceled_run_leaves_no_container(bench: Bench) -> None:
     canceled = Event()
     Timer(4, canceled.set).start()

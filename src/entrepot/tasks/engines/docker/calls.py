@@ -7,7 +7,7 @@ import secrets
 import select
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
@@ -51,10 +51,11 @@ class _Told(msgspec.Struct, rename="pascal"):
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """``container``: the machine's."""
+    """``container``: the machine's. ``watch``: is called often while something runs, and may raise DiskFull."""
 
     api: Api
     container: str
+    watch: Callable[[], None] = lambda: None
 
     def run(self, command: Sequence[str], call: Call) -> int:
         """Its exit code. Raises TimedOut, Canceled, EngineFailed."""
@@ -88,6 +89,7 @@ class Calls:
             for payload in frames.of(piece):
                 call.output(payload)
             now = _in_time(call, deadline)
+            self.watch()
             if select.select([stream.stream], [], [], min(_LOOK_AGAIN, deadline - now))[0]:
                 heard, piece = now, _received(stream)
                 if not piece:
@@ -125,8 +127,12 @@ class Calls:
                 self.api.do("POST", f"/containers/{self.container}/restart", {"t": "0"})
 
     def _signal(self, name: str, mark: str) -> int:
-        identifier = self._prepared({"Cmd": ["/bin/sh", "-c", _SIGNAL, "sh", name, f"{MARK}={mark}"]})
-        self.api.do("POST", f"/exec/{identifier}/start", body={"Detach": True, "Tty": False})
+        """Attached: podman does not tell how others end."""
+        command = ["/bin/sh", "-c", _SIGNAL, "sh", name, f"{MARK}={mark}"]
+        identifier = self._prepared({"AttachStdout": True, "Cmd": command})
+        with self.api.hijacked(f"/exec/{identifier}/start", {"Detach": False, "Tty": False}) as stream:
+            while _received(stream):
+                pass
         return self._ended(identifier)
 
     def _prepared(self, body: Json) -> str:

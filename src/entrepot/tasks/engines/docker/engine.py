@@ -1,16 +1,19 @@
 """A dockerd of this machine, as an engine of runs."""
 
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from entrepot.tasks.engines.docker.api import Api, Json, Made
+from entrepot.tasks.engines.docker.disk import disk_of
 from entrepot.tasks.engines.docker.image import Programs, ensure_image, found_programs
 from entrepot.tasks.engines.docker.leftovers import Place, places, remove_of, runs_of
 from entrepot.tasks.engines.docker.machine import DockerMachine
+from entrepot.tasks.engines.docker.proxy.model import Flavor
 from entrepot.tasks.engines.docker.site import Site
 from entrepot.tasks.engines.model import EngineFailed, Machine, Order
 
@@ -18,13 +21,37 @@ SOCKET: Final = Path("/var/run/docker.sock")
 
 # The newest version of the API that this was written against.
 _NEWEST: Final = (1, 43)
-# What every machine permits.
-_CAPPED: Final[tuple[Json, ...]] = ({"Name": "nofile", "Soft": 1024, "Hard": 1024},)
+# What every machine permits. podman raises both by default, docker none.
+_CAPPED: Final[Mapping[Flavor, tuple[Json, ...]]] = {
+    Flavor.DOCKER: ({"Name": "nofile", "Soft": 1024, "Hard": 1024},),
+    Flavor.PODMAN: (
+        {"Name": "nofile", "Soft": 1024, "Hard": 1024},
+        {"Name": "nproc", "Soft": 1024, "Hard": 1024},
+    ),
+}
+
+
+class _Part(msgspec.Struct, rename="pascal"):
+    name: str = ""
 
 
 class _Version(msgspec.Struct, rename="pascal"):
     version: str
     api_version: str
+    components: list[_Part] = []
+
+    @property
+    def flavor(self) -> Flavor:
+        is_podman = any(part.name == "Podman Engine" for part in self.components)
+        return Flavor.PODMAN if is_podman else Flavor.DOCKER
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Bytes of the engine's disk. ``budget``: for the build cache and what runs pulled. ``least``: has to stay free."""
+
+    budget: int
+    least: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,33 +63,44 @@ class DockerEngine:
     version: str
     folder: Path
     site: Site
-    name: str = field(default="docker", init=False)
+
+    @property
+    def name(self) -> str:
+        return self.site.flavor
 
     def machine(self, order: Order) -> Machine:
         return DockerMachine(self.site, Place(self.folder / order.run), order)
 
-    def clear(self, runs: set[str]) -> list[str]:
+    def clear(self, going: Callable[[], set[str]]) -> list[str]:
         left = places(self.folder)
-        dead = sorted((runs_of(self.site.api, self.site.deployment) | left.keys()) - runs)
+        there = runs_of(self.site.api, self.site.deployment) | left.keys()
+        dead = sorted(there - going())
         for run in dead:
             place = left.get(run, Place(self.folder / run))
             remove_of(self.site, run, place)
             place.remove()
+        if self.site.disk is not None:
+            self.site.disk.tidy()
         return dead
 
 
-def find(folder: Path, deployment: str, socket: Path = SOCKET, programs: Programs | None = None) -> DockerEngine:
+def find(
+    folder: Path, deployment: str, socket: Path = SOCKET, programs: Programs | None = None, room: Room | None = None
+) -> DockerEngine:
     """The engine behind a socket, ready for runs: it has the machine's image, and has run it once.
 
     ``folder``: of this worker alone; what the engine keeps in it lies below ``docker``.
     ``deployment``: what tells this deployment's objects from another's on the same engine. Raises EngineFailed, with
-    what is missing.
+    what is missing. ``room``: of its disk; None: it is not looked at.
     """
     told = Api(socket).do("GET", "/version").read(_Version)
     api = Api(socket, _version(told.api_version))
-    grpc = _refuses_its_network(api)
-    image = ensure_image(api, programs or found_programs(), with_buildx=grpc)
-    site = Site(api, image, deployment, _ulimits(api, image), grpc)
+    grpc = told.flavor is Flavor.DOCKER and _refuses_its_network(api)
+    programs = programs or found_programs()
+    image = ensure_image(api, programs, with_buildx=grpc)
+    closed = ensure_image(api, programs, with_buildx=False) if grpc else image
+    disk = None if room is None else disk_of(api, folder, room.budget, room.least)
+    site = Site(api, image, closed, deployment, _ulimits(api, image, told.flavor), grpc, told.flavor, disk)
     return DockerEngine(told.version, folder / "docker", site)
 
 
@@ -83,15 +121,15 @@ def _refuses_its_network(api: Api) -> bool:
     return b"network.host is not allowed" in api.ask("POST", "/build", query).body
 
 
-def _ulimits(api: Api, image: str) -> tuple[Json, ...]:
+def _ulimits(api: Api, image: str, flavor: Flavor) -> tuple[Json, ...]:
     """None as a rule. An engine that cannot raise its limits, told to give more, starts none: then it gives less."""
     try:
         _try(api, image, ())
     except EngineFailed as error:
         if "rlimit" not in str(error):
             raise
-        _try(api, image, _CAPPED)
-        return _CAPPED
+        _try(api, image, _CAPPED[flavor])
+        return _CAPPED[flavor]
     return ()
 
 

@@ -6,14 +6,20 @@ bytes each time, so its digest is the image's tag, and an engine is given it onc
 
 import hashlib
 import io
+import json
 import re
 import subprocess
 import tarfile
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
-from entrepot.tasks.engines.docker.api import Api
+import msgspec
+
+from entrepot.tasks.engines.docker.api import Api, Made
 from entrepot.tasks.engines.model import HOME, WORKSPACE, EngineFailed
 
 REPOSITORY: Final = "entrepot-machine"
@@ -24,11 +30,21 @@ BUILDX: Final = tuple(
     for folder in ("/usr/libexec", "/usr/lib", "/usr/local/libexec", "/usr/local/lib")
 )
 
+EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class File(NamedTuple):
+    """``time``: of its last change, in seconds since 1970."""
+
+    content: bytes
+    time: int = 0
+
+
 # Their mount points have to be there: the machine's root is read-only.
 _FOLDERS: Final = ("bin", "etc", "proc", "sys", "dev", "tmp", "var", "var/run", WORKSPACE[1:], "acb", HOME[1:])
 _FILES: Final = {
-    "etc/passwd": b"root:x:0:0:root:/acb/home:/bin/sh\n",
-    "etc/group": b"root:x:0:\n",
+    "etc/passwd": File(b"root:x:0:0:root:/acb/home:/bin/sh\n"),
+    "etc/group": File(b"root:x:0:\n"),
 }
 _LIBRARY: Final = re.compile(r"(?:=> )?(/\S+) \(0x")
 _SECONDS: Final = 30
@@ -54,33 +70,65 @@ def found_programs() -> Programs:
 
 
 def ensure_image(api: Api, programs: Programs, *, with_buildx: bool) -> str:
-    """The image's name; it is there afterwards. Raises EngineFailed.
+    """The image's id; it is there afterwards. Raises EngineFailed.
 
     Without buildx a client falls back to the classic builder; with it, it insists on BuildKit's own interface.
     """
     archive = archive_of(programs if with_buildx else replace(programs, buildx=None))
-    name = f"{REPOSITORY}:{hashlib.sha256(archive).hexdigest()[:16]}"
-    if api.do("GET", f"/images/{name}/json", besides=(404,)).status == 404:  # noqa: PLR2004  HTTP's "not found"
-        repository, _, tag = name.partition(":")
-        api.do("POST", "/images/create", {"fromSrc": "-", "repo": repository, "tag": tag}, archive)
-    return name
+    return imported(api, REPOSITORY, archive)
+
+
+def imported(api: Api, repository: str, archive: bytes, entry_point: Sequence[str] = ()) -> str:
+    """The id of the image of a root file system, which an engine is given once. Raises EngineFailed."""
+    sha256 = hashlib.sha256(archive).hexdigest()
+    name = f"{repository}:{sha256[:16]}"
+    path = f"/images/{name}/json"
+    found = api.do("GET", path, besides=(HTTPStatus.NOT_FOUND,))
+    if found.status == HTTPStatus.OK and (known := found.read(_Image)).is_of(sha256, entry_point):
+        return known.id
+    changes = {"changes": f"ENTRYPOINT {json.dumps(entry_point)}"} if entry_point else {}
+    # With its tag in the name: podman ignores one of its own.
+    api.do("POST", "/images/create", {"fromSrc": "-", "repo": name} | changes, archive)
+    return api.do("GET", path).read(Made).id
+
+
+class _RootFs(msgspec.Struct, rename="pascal"):
+    layers: list[str] = []
+
+
+class _Image(msgspec.Struct, rename="pascal"):
+    id: str
+    root_fs: _RootFs = msgspec.field(name="RootFS", default_factory=_RootFs)
+    config: dict[str, object] | None = None
+
+    def is_of(self, sha256: str, entry_point: Sequence[str]) -> bool:
+        """Whether it is this file system and says no more than where to begin: a run may have given it its name."""
+        said = {name: value for name, value in (self.config or {}).items() if value}
+        wanted = {"Entrypoint": list(entry_point)} if entry_point else {}
+        return self.root_fs.layers == [f"sha256:{sha256}"] and said == wanted
 
 
 def archive_of(programs: Programs) -> bytes:
     """A root file system as a tar. Raises EngineFailed when a program cannot be used here."""
-    if _libraries(programs.busybox):
+    if libraries_of(programs.busybox):
         raise EngineFailed(f"{programs.busybox} needs libraries: the package busybox-static has one that does not")
+    links = {f"bin/{applet}": "busybox" for applet in _applets(programs.busybox)}
+    return packed(_files(programs), _FOLDERS, links)
+
+
+def packed(files: Mapping[str, File], folders: Iterable[str] = (), links: Mapping[str, str] = EMPTY) -> bytes:
+    """A tar of these: the same bytes for the same files."""
     content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for folder in _FOLDERS:
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for folder in folders:
             tar.addfile(_member(folder, tarfile.DIRTYPE))
-        for name, file in _files(programs).items():
+        for name, file in files.items():
             member = _member(name, tarfile.REGTYPE)
-            member.size = len(file)
-            tar.addfile(member, io.BytesIO(file))
-        for applet in _applets(programs.busybox):
-            link = _member(f"bin/{applet}", tarfile.SYMTYPE)
-            link.linkname = "busybox"
+            member.size, member.mtime = len(file.content), file.time
+            tar.addfile(member, io.BytesIO(file.content))
+        for name, target in links.items():
+            link = _member(name, tarfile.SYMTYPE)
+            link.linkname = target
             tar.addfile(link)
     return content.getvalue()
 
@@ -91,16 +139,16 @@ def _member(name: str, kind: bytes) -> tarfile.TarInfo:
     return member
 
 
-def _files(programs: Programs) -> dict[str, bytes]:
+def _files(programs: Programs) -> dict[str, File]:
     """The loader finds each library where it is here, so there it is put."""
     found = {"bin/busybox": programs.busybox, "bin/docker": programs.client}
     if programs.buildx is not None:
         found["usr/libexec/docker/cli-plugins/docker-buildx"] = programs.buildx
-    libraries = {str(library)[1:]: library for program in found.values() for library in _libraries(program)}
-    return _FILES | {name: path.read_bytes() for name, path in (found | libraries).items()}
+    libraries = {str(library)[1:]: library for program in found.values() for library in libraries_of(program)}
+    return _FILES | {name: File(path.read_bytes()) for name, path in (found | libraries).items()}
 
 
-def _libraries(program: Path) -> list[Path]:
+def libraries_of(program: Path) -> list[Path]:
     """None for a static one: then ``ldd`` fails, and says so."""
     asked = ["ldd", program]
     try:

@@ -16,7 +16,14 @@ from entrepot.tasks.engines.docker.api import Json, Made
 from entrepot.tasks.engines.docker.calls import Calls
 from entrepot.tasks.engines.docker.leftovers import Place, remove_of
 from entrepot.tasks.engines.docker.proxy.containers import HostConfig, allowed
-from entrepot.tasks.engines.docker.proxy.model import DEPLOYMENT_LABEL, OWN_LABEL, RUN_LABEL, SOCKET, engine_name
+from entrepot.tasks.engines.docker.proxy.model import (
+    DEPLOYMENT_LABEL,
+    OWN_LABEL,
+    RUN_LABEL,
+    SOCKET,
+    Flavor,
+    engine_name,
+)
 from entrepot.tasks.engines.docker.proxy.run import EngineRun
 from entrepot.tasks.engines.docker.proxy.server import Proxy
 from entrepot.tasks.engines.docker.site import HOME_VOLUME, WORKSPACE_VOLUME, Site
@@ -43,10 +50,11 @@ class DockerMachine:
         self._site, self._place, self._order = site, place, order
         self._labels = {RUN_LABEL: order.run, DEPLOYMENT_LABEL: site.deployment}
         self._lock, self._closed = Lock(), False
+        self.has_buildkit = site.flavor is Flavor.DOCKER
         place.make(order.source)
         self._proxy = Proxy(place.socket, site.api.socket, self._names())
         try:
-            self._calls = Calls(site.api, self._started())
+            self._calls = Calls(site.api, self._started(), self._watch)
         except BaseException:
             self.close()
             raise
@@ -79,6 +87,10 @@ class DockerMachine:
             remove_of(self._site, self._order.run, self._place)
         self._place.remove()
 
+    def _watch(self) -> None:
+        if self._site.disk is not None:
+            self._site.disk.watch(self._order.run)
+
     # --- how it is made -----------------------------------------------------------------------------------------------
 
     def _names(self) -> EngineRun:
@@ -89,8 +101,13 @@ class DockerMachine:
             self._order.allowance,
             {**self._labels, OWN_LABEL: self._order.run},
             self._site.ulimits,
-            self._site.grpc,
+            self._site.grpc and not self._order.is_closed,
             self._place.images,
+            self._order.registry,
+            lambda: self._site.acr.ensure(self._site.api),
+            self._order.is_closed,
+            self._site.flavor,
+            None if self._site.disk is None else self._site.disk.brought,
         )
 
     def _started(self) -> str:
@@ -115,7 +132,7 @@ class DockerMachine:
         run = self._order.run
         limits = allowed(self._order.allowance, HostConfig(pids_limit=_PROCESSES))
         return {
-            "Image": self._site.image,
+            "Image": self._site.closed_image if self._order.is_closed else self._site.image,
             "Cmd": ["/bin/sh", "-c", _STAY],
             "WorkingDir": WORKSPACE,
             "User": "0:0",

@@ -1,9 +1,12 @@
 """What all machines of an engine have in common."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from entrepot.tasks.engines.docker.acr_image import AcrImage
 from entrepot.tasks.engines.docker.api import Api, Json
+from entrepot.tasks.engines.docker.disk import Disk
+from entrepot.tasks.engines.docker.proxy.model import Flavor
 
 # The run's volumes, as its machine and its steps call them.
 WORKSPACE_VOLUME: Final = "acb-workspace"
@@ -12,14 +15,19 @@ HOME_VOLUME: Final = "acb-home"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """``image``: of machines. ``deployment``: whose they are.
+    """``image``: of machines, by its id; ``closed_image``: of those of runs that reach nothing, which have no buildx:
+    BuildKit's own interface would let their builds into the engine's network. ``deployment``: whose they are.
 
     ``ulimits``: given to each container, where docker's own do not work. ``grpc``: whether runs may use BuildKit's own
-    interface.
+    interface. ``disk``: None where it is not watched.
     """
 
     api: Api
     image: str
+    closed_image: str
     deployment: str
     ulimits: tuple[Json, ...] = ()
     grpc: bool = False
+    flavor: Flavor = Flavor.DOCKER
+    disk: Disk | None = None
+    acr: AcrImage = field(default_factory=AcrImage)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from urllib.parse import urlencode
 
-from entrepot.tasks.engines.docker.proxy.model import Json, Passed, Refused, engine_name
+from entrepot.tasks.engines.docker.proxy.model import Flavor, Json, Passed, Refused, engine_name
 from entrepot.tasks.engines.docker.proxy.routes import find
-from entrepot.tasks.engines.model import Allowance
+from entrepot.tasks.engines.model import Allowance, RunRegistry
 
 CONTAINER = "c0ffee" + "0" * 58
 EXECUTION = "e" * 64
@@ -21,9 +22,19 @@ class RecordingRun:
     labels: Mapping[str, str] = field(default_factory=lambda: dict(LABELS))
     ulimits: tuple[Json, ...] = ()
     grpc: bool = False
+    registry: RunRegistry | None = None
+    is_closed: bool = False
     images: set[str] = field(default_factory=set)
     shared: set[str] = field(default_factory=set)
     volumes: list[str] = field(default_factory=list)
+    flavor: Flavor = Flavor.DOCKER
+    answers: list[tuple[int, bytes]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def ask(self, method: str, path: str, query: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+        """One of ``answers`` after another."""
+        self.asked.append(f"{method} {path}{'?' if query else ''}{urlencode(query or {})}")
+        return self.answers.pop(0)
 
     def container(self, reference: str) -> str:
         if reference in {"nginx", CONTAINER}:
@@ -49,6 +60,9 @@ class RecordingRun:
     def volume(self, name: str) -> str:
         self.volumes.append(name)
         return engine_name(self.name, name)
+
+    def acr_image(self) -> str:
+        return f"sha256:{'a' * 64}"
 
     def made(self, image: str) -> None:
         self.images.add(image)

@@ -155,6 +155,28 @@ def test_a_volume_is_mounted_simply(bind: str) -> None:
         created({"Binds": [bind]})
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        {"Binds": ["cache:/x,source=/etc"]},
+        {"Mounts": [{"Type": "tmpfs", "Target": "/x,source=/etc,type=bind"}]},
+        {"Mounts": [{"Type": "volume", "Source": "cache", "Target": "/x:/etc"}]},
+        {"Tmpfs": {"/x:/etc": ""}},
+        {"Tmpfs": {"/x": "rw:/etc"}},
+        {"GroupAdd": ["keep-groups"]},
+    ],
+)
+def test_no_text_says_more_than_its_place_does(host: Json) -> None:
+    with pytest.raises(Refused):
+        created(host)
+
+
+@pytest.mark.parametrize("path", ["/etc:/x", "v:/v", "relative", "/x,y"])
+def test_a_nameless_volume_is_a_folder_of_the_container(path: str) -> None:
+    with pytest.raises(Refused, match="Volumes"):
+        passed("POST /containers/create", {"Image": "x", "Volumes": {path: {}}})
+
+
 def test_volumes_come_only_from_the_runs_own_containers() -> None:
     assert created({"VolumesFrom": ["nginx:ro"]})["HostConfig"]["VolumesFrom"] == [f"{CONTAINER}:ro"]
     assert "No such container" in refusal({"VolumesFrom": ["other"]})

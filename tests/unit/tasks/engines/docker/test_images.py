@@ -129,3 +129,17 @@ def test_frames_are_taken_apart_wherever_they_are_cut(payloads: list[bytes], siz
     frames = Frames()
     pieces = [stream[start : start + size] for start in range(0, len(stream), size)]
     assert b"".join(b"".join(frames.of(piece)) for piece in pieces) == b"".join(payloads)
+
+
+@pytest.mark.parametrize("name", ["entrepot-acr", "entrepot-machine", "docker.io/library/entrepot-machine"])
+def test_the_worker_s_own_images_are_not_renamed(name: str) -> None:
+    run = RecordingRun()
+    for line in (
+        f"POST /images/nginx/tag?repo={name}&tag=1",
+        f"POST /build?t={name}:1",
+        f"POST /images/create?fromSrc=-&repo={name}",
+        f"POST /commit?container=nginx&repo={name}",
+    ):
+        with pytest.raises(Refused, match="own images"):
+            passed(line, run=run)
+    assert run.images == set()

@@ -10,10 +10,16 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from entrepot.tasks.engines.docker.proxy.bodies import Body, read, written
-from entrepot.tasks.engines.docker.proxy.model import OUR_LABELS, SOCKET, SOCKETS, Json, Refused, Run
-from entrepot.tasks.engines.model import Allowance
+from entrepot.tasks.engines.docker.proxy.model import OUR_LABELS, SOCKET, SOCKETS, Flavor, Json, Refused, Run
+from entrepot.tasks.engines.model import ACR_IMAGE, Allowance
 
 Natural = Annotated[int, msgspec.Meta(ge=0)]
+# Of a container. Podman makes words of its own command line of these: with a colon or a comma they would say more. A
+# client sends ``v:/v`` here, too, which it takes for a drive of Windows: names of volumes have two letters at least.
+InnerPath = Annotated[str, msgspec.Meta(pattern=r"^/[^:,\x00]*$")]
+_Words = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9=,._%-]*$")]
+# ``keep-groups`` is podman's, for those of the engine.
+_Group = Annotated[str, msgspec.Meta(pattern=r"^(?!keep-groups$)[A-Za-z0-9_.-]+$")]
 
 # A detached step's output is kept by the engine until it goes: no more than this of it.
 LOG: Final[Json] = {"Type": "json-file", "Config": {"max-size": "64m", "max-file": "1"}}
@@ -48,7 +54,7 @@ class Image(Body, frozen=True):
     healthcheck: HealthCheck | None = None
     args_escaped: bool = False
     image: str = ""
-    volumes: dict[str, Json] = msgspec.field(default_factory=dict[str, Json])
+    volumes: dict[InnerPath, Json] = msgspec.field(default_factory=dict[str, Json])
     working_dir: str = ""
     entrypoint: tuple[str, ...] | str | None = None
     network_disabled: bool = False
@@ -87,11 +93,11 @@ class HostConfig(Body, frozen=True):
     dns_options: tuple[str, ...] = ()
     dns_search: tuple[str, ...] = ()
     extra_hosts: tuple[str, ...] = ()
-    group_add: tuple[str, ...] = ()
+    group_add: tuple[_Group, ...] = ()
     init: bool = False
     readonly_rootfs: bool = False
     security_opt: tuple[Literal["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"], ...] = ()
-    tmpfs: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    tmpfs: dict[InnerPath, _Words] = msgspec.field(default_factory=dict[str, str])
     shm_size: Natural = 0
     volume_driver: Literal["local"] | None = None
     ipc_mode: Literal["", "private", "none"] = ""
@@ -112,10 +118,10 @@ class HostConfig(Body, frozen=True):
 
 class Mount(Body, frozen=True):
     type: Literal["volume", "tmpfs", "bind"]
-    target: str
+    target: InnerPath
     source: str = ""
     read_only: bool = False
-    consistency: str = ""
+    consistency: Literal["", "default", "consistent", "cached", "delegated"] = ""
     tmpfs_options: "TmpfsOptions | None" = None
     volume_options: "VolumeOptions | None" = None
 
@@ -153,7 +159,14 @@ def creation(run: Run, given: Json, name: str) -> Json:
     host = read(HostConfig, container.host_config, "HostConfig.")
     mode = _mode(run, host.network_mode)
     body = written(container)
+    if container.image == ACR_IMAGE and run.registry is not None:
+        # By its id: a name on the engine may be anybody's.
+        body["Image"] = run.acr_image()
+        body["Env"] = [*container.env, f"ACR_DEFAULT_REGISTRY={run.registry.server}"]
     body["Labels"] = labels(run, container.labels)
+    if run.flavor is Flavor.PODMAN:
+        # It would take what has no value from the engine's own environment.
+        body["Env"] = [each for each in container.env if "=" in each]
     body["HostConfig"] = _host(run, host) | {"NetworkMode": mode}
     body["NetworkingConfig"] = {"EndpointsConfig": _endpoints(run, container.networking_config, host, name)}
     return body
@@ -211,6 +224,11 @@ def _host(run: Run, host: HostConfig) -> Json:
     body["VolumesFrom"] = [_volumes_from(run, given) for given in host.volumes_from]
     body["LogConfig"] = LOG
     body["Ulimits"] = list(run.ulimits)
+    if run.is_closed:
+        # The engine answers the names of the run's containers; whom it would ask for others, nobody is.
+        body["Dns"] = ["127.0.0.1"]
+    if run.flavor is Flavor.PODMAN:
+        body.pop("AutoRemove", None)  # podman.wait removes it
     return body | allowed(run.allowance, host)
 
 
@@ -234,7 +252,7 @@ def _least(asked: int, may: int | None) -> int:
 def _bind(run: Run, bind: str) -> str:
     source, _, rest = bind.partition(":")
     target, _, options = rest.partition(":")
-    if not target.startswith("/"):
+    if not target.startswith("/") or "," in target:
         raise Refused(f"{bind!r} is no volume of a run: NAME:/PATH", HTTPStatus.BAD_REQUEST)
     if source in SOCKETS:
         return f"{run.socket}:{target}"

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import h11
 import msgspec
 
+from entrepot.tasks.engines.docker.proxy import registry
 from entrepot.tasks.engines.docker.proxy.channel import BODY_LIMIT, PIECE, Channel, Closed
 from entrepot.tasks.engines.docker.proxy.model import SOCKET, Json, Manner, Passed, Refused, Run
 from entrepot.tasks.engines.docker.proxy.routes import Target, find
@@ -46,6 +47,8 @@ def serve(channel: Channel, run: Run, engine: Reach) -> None:
 def _one(channel: Channel, request: h11.Request, run: Run, engine: Reach) -> bool:
     """Whether another may follow."""
     try:
+        if request.target.startswith(registry.PREFIX):
+            return registry.pass_on(channel, request, run.registry)
         target = find(request.method.decode(), request.target.decode("latin-1"))
         passed = target.passed(run, _json(channel) if target.route.reads else {})
         exchange = _Exchange(channel, run, engine, request, target, passed)
@@ -102,6 +105,8 @@ class _Exchange:
                     return self._stream(stream)
                 case Manner.HIJACK:
                     return self._hijack(stream)
+                case Manner.LATE:
+                    return self._late()
 
     # --- the manners --------------------------------------------------------------------------------------------------
 
@@ -159,6 +164,14 @@ class _Exchange:
             there.join()
         return False
 
+    def _late(self) -> bool:
+        """Clients go on once they have the head."""
+        if self.passed.late is None or self.channel.small_body() is None:
+            raise Closed
+        self.channel.begin(HTTPStatus.OK, [("Content-Type", "application/json")])
+        self.channel.go_on(self.passed.late(lambda: _is_gone(self.channel.stream)))
+        return self.channel.end()
+
     # --- to the engine ------------------------------------------------------------------------------------------------
 
     def _content(self) -> bytes:
@@ -173,8 +186,9 @@ class _Exchange:
     def _sent(self, stream: socket.socket, headers: list[tuple[str, str]], content: bytes = b"") -> None:
         """Both names and values come from h11, which lets no line break through."""
         query = f"?{urlencode(self.passed.query)}" if self.passed.query else ""
+        path = f"{self.passed.version or self.target.version}{self.passed.path}"
         lines = [
-            f"{self.request.method.decode()} {self.target.version}{self.passed.path}{query} HTTP/1.1",
+            f"{self.request.method.decode()} {path}{query} HTTP/1.1",
             "Host: docker",
             *(f"{name}: {value}" for name, value in [*self._kept(), *headers]),
         ]

@@ -5,10 +5,19 @@ from typing import Final
 
 import msgspec
 
-from entrepot.tasks.engines.docker.proxy import filters
+from entrepot.tasks.engines.docker.proxy import filters, podman
 from entrepot.tasks.engines.docker.proxy.bodies import Body, read, written
 from entrepot.tasks.engines.docker.proxy.containers import creation
-from entrepot.tasks.engines.docker.proxy.model import Asked, Json, Manner, Passed, Refused, Run, engine_name
+from entrepot.tasks.engines.docker.proxy.model import (
+    Asked,
+    Flavor,
+    Json,
+    Manner,
+    Passed,
+    Refused,
+    Run,
+    engine_name,
+)
 
 # What is told of the machine: what clients decide by.
 _ABOUT: Final = frozenset(
@@ -96,6 +105,12 @@ def hijacked(run: Run, asked: Asked, reference: str) -> Passed:
     return Passed(_of_a_container(run, asked, reference), asked.pairs(), manner=Manner.HIJACK)
 
 
+def wait(run: Run, asked: Asked, reference: str) -> Passed:
+    if run.flavor is Flavor.PODMAN:
+        return podman.wait(run, run.container(reference), asked.one("condition"))
+    return streamed(run, asked, reference)
+
+
 def rename(run: Run, asked: Asked, reference: str) -> Passed:
     name = engine_name(run.name, asked.one("name").removeprefix("/"))
     return Passed(_of_a_container(run, asked, reference), (("name", name),))
@@ -124,8 +139,10 @@ def execution(run: Run, asked: Asked, identifier: str) -> Passed:
     return Passed(f"/exec/{run.execution(identifier)}{_last(asked)}", asked.pairs())
 
 
-def session(_run: Run, _asked: Asked) -> Passed:
+def session(run: Run, _asked: Asked) -> Passed:
     """What a build asks of its client: files, log-ins, secrets. The engine calls; the client serves."""
+    if run.flavor is Flavor.PODMAN:
+        raise Refused("this engine is podman, which has no BuildKit: build without DOCKER_BUILDKIT=1")
     return Passed("/session", manner=Manner.HIJACK)
 
 

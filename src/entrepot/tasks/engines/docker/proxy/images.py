@@ -13,10 +13,13 @@ import msgspec
 from entrepot.tasks.engines.docker.proxy.containers import image_change
 from entrepot.tasks.engines.docker.proxy.filters import read as read_filters
 from entrepot.tasks.engines.docker.proxy.model import Asked, Json, Manner, Passed, Refused, Run
+from entrepot.tasks.engines.model import ACR_IMAGE
 
 # What a build or an import tells of the image that it made; what a program prints has its quotes escaped there.
 _MADE: Final = re.compile(rb'"(?:ID|status)":"(sha256:[0-9a-f]{64})"')
 _LOADED: Final = re.compile(rb'"Loaded image(?: ID)?: ([^\s"\\]{1,300})[\s"\\]')
+# A worker would take them for its own, and look into each before it does.
+_OURS: Final = re.compile(rf"entrepot-machine[:@].*|{ACR_IMAGE}[:@].*")
 _LONGEST: Final = 512
 _ID: Final = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
 _NETWORKS_OF_BUILDS: Final = frozenset({"", "default", "none"})
@@ -65,7 +68,11 @@ def load(run: Run, asked: Asked) -> Passed:
     return Passed("/images/load", asked.pairs(), manner=Manner.STREAM, watch=Watch(run, _LOADED))
 
 
-def push(_run: Run, asked: Asked, image: str) -> Passed:
+def push(run: Run, asked: Asked, image: str) -> Passed:
+    """A run that reaches nothing has no other registry to send something to than its own."""
+    own = run.registry.server if run.registry is not None else ""
+    if run.is_closed and image.partition("/")[0] != own:
+        raise Refused(f"this run may push to its own registry alone, {own or 'and has none'}: its egress is none")
     return Passed(f"/images/{image}/push", asked.pairs(), manner=Manner.STREAM)
 
 
@@ -96,10 +103,12 @@ def build(run: Run, asked: Asked) -> Passed:
     if asked.one("remote") not in {"", "client-session"}:
         raise Refused("a run may not let the engine fetch a build's context: only the client sends one")
     mode = asked.one("networkmode")
+    if run.is_closed and mode in _NETWORKS_OF_BUILDS:
+        mode = "none"
     if mode not in _NETWORKS_OF_BUILDS:
         mode = _network(run, mode, asked.one("version"))
     for image in asked.query.get("t", ()):
-        run.made(familiar(image))
+        _named(run, image)
     forced = {"networkmode": mode, "rm": "1", "forcerm": "1"} | _limits(run)
     kept = tuple((key, value) for key, value in asked.pairs() if key not in forced)
     return Passed("/build", (*kept, *forced.items()), manner=Manner.STREAM, watch=Watch(run))
@@ -168,7 +177,15 @@ def _is_known(run: Run, row: Json) -> bool:
 
 def _tag(run: Run, repository: str, name: str) -> None:
     if repository:
-        run.made(familiar(_joined(repository, name)))
+        _named(run, _joined(repository, name))
+
+
+def _named(run: Run, image: str) -> None:
+    """The run gives an image this name. Raises Refused."""
+    name = familiar(image)
+    if _OURS.fullmatch(name):
+        raise Refused(f"a run may not call an image {image[:200]}: the worker's own images are called so")
+    run.made(name)
 
 
 def _joined(image: str, tag: str) -> str:

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from http import HTTPStatus
 from typing import Final, Protocol, TypeAlias
 
-from entrepot.tasks.engines.model import Allowance
+from entrepot.tasks.engines.model import Allowance, RunRegistry
 
 Json: TypeAlias = dict[str, object]
 
@@ -40,6 +40,14 @@ class Manner(Enum):
     CALL = auto()  # the answer is small, and is given with the run's own names
     STREAM = auto()  # either body is as long as it likes, and passes as it comes
     HIJACK = auto()  # the connection becomes a raw stream
+    LATE = auto()  # the answer is made here, some time after its head
+
+
+class Flavor(StrEnum):
+    """Whose engine speaks docker's interface. What podman does otherwise stands in ``podman.py``."""
+
+    DOCKER = "docker"
+    PODMAN = "podman"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,9 @@ class Passed:
     body: Json | None = None
     manner: Manner = Manner.CALL
     answer: Callable[[bytes], bytes] | None = None
+    late: Callable[[Callable[[], bool]], bytes] | None = None  # is told whether the client is gone
     watch: Callable[[bytes], None] | None = None  # sees what streams by
+    version: str = ""  # of the interface, where it is another than the client's
 
 
 class Run(Protocol):
@@ -83,6 +93,13 @@ class Run(Protocol):
     labels: Mapping[str, str]  # what every object carries
     ulimits: tuple[Json, ...]
     grpc: bool  # whether BuildKit's own interface is open
+    registry: RunRegistry | None
+    is_closed: bool  # whether its containers reach nothing but one another
+    flavor: Flavor
+
+    def ask(self, method: str, path: str, query: Mapping[str, str] | None = None, /) -> tuple[int, bytes]:
+        """The engine itself: status and body. Raises EngineFailed."""
+        ...
 
     def container(self, reference: str, /) -> str:
         """The engine's id of a container of the run, by its name, id or the beginning of one. Raises Refused."""
@@ -117,6 +134,10 @@ class Run(Protocol):
         ...
 
     def pulled(self, image: str, /) -> None: ...
+
+    def acr_image(self) -> str:
+        """The engine's id of the image ``acr``, which is there afterwards. Raises EngineFailed."""
+        ...
 
     def knows(self, image: str, /) -> bool:
         """Whether the run made or pulled it."""

@@ -8,10 +8,10 @@ from typing import Final, Literal
 
 import msgspec
 
-from entrepot.tasks.engines.docker.proxy import filters
+from entrepot.tasks.engines.docker.proxy import filters, podman
 from entrepot.tasks.engines.docker.proxy.bodies import Body, read
 from entrepot.tasks.engines.docker.proxy.containers import endpoint, labels
-from entrepot.tasks.engines.docker.proxy.model import Asked, Json, Passed, Refused, Run, engine_name
+from entrepot.tasks.engines.docker.proxy.model import Asked, Flavor, Json, Passed, Refused, Run, engine_name
 
 _TAKEN: Final = frozenset({"bridge", "host", "none", "default"})
 
@@ -50,14 +50,19 @@ def create_network(run: Run, asked: Asked) -> Passed:
     read(Ipam, network.ipam, "IPAM.")
     if network.name in _TAKEN:
         raise Refused(f"a network of a run may not be called {network.name}")
-    return Passed("/networks/create", body=network_body(run, network))
+    body = network_body(run, network)
+    if run.flavor is Flavor.PODMAN:
+        return podman.network(body)
+    return Passed("/networks/create", body=body)
 
 
 def network_body(run: Run, network: Network) -> Json:
     return {
         "Name": engine_name(run.name, network.name),
         "Driver": "bridge",
-        "Internal": network.internal,
+        "Internal": network.internal or run.is_closed,
+        # Without an address on the bridge, the engine's machine is not in the network either.
+        "Options": {"com.docker.network.bridge.inhibit_ipv4": "true"} if run.is_closed else {},
         "CheckDuplicate": True,
         "Labels": labels(run, network.labels),
     }

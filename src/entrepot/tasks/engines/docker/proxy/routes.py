@@ -78,7 +78,7 @@ ROUTES: Final = (
     _route("POST", "/containers/{id}/pause", executions.container),
     _route("POST", "/containers/{id}/unpause", executions.container),
     _route("POST", "/containers/{id}/resize", executions.container, "h w"),
-    _route("POST", "/containers/{id}/wait", executions.streamed, "condition"),
+    _route("POST", "/containers/{id}/wait", executions.wait, "condition"),
     _route("POST", "/containers/{id}/rename", executions.rename, "name"),
     _route("POST", "/containers/{id}/attach", executions.hijacked, "logs stream stdin stdout stderr detachKeys"),
     _route("DELETE", "/containers/{id}", executions.remove, "v force"),

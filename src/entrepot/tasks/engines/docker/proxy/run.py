@@ -1,8 +1,8 @@
 """What is a run's own on a shared engine: names by their beginning, ids by the label of what they stand for."""
 
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
@@ -11,16 +11,18 @@ from typing import Final
 import msgspec
 
 from entrepot.tasks.engines.docker.api import Api
+from entrepot.tasks.engines.docker.proxy import podman
 from entrepot.tasks.engines.docker.proxy.model import (
     IDENTIFIER,
     NAME,
     OWN_LABEL,
+    Flavor,
     Json,
     Refused,
     engine_name,
 )
 from entrepot.tasks.engines.docker.proxy.networks import Network, network_body
-from entrepot.tasks.engines.model import Allowance
+from entrepot.tasks.engines.model import Allowance, RunRegistry
 
 # Stands for docker's plain bridge, on which the containers of all runs would meet.
 PLAIN: Final = "bridge"
@@ -50,7 +52,10 @@ class _Image(msgspec.Struct, rename="pascal"):
 
 @dataclass(slots=True)
 class EngineRun:
-    """``images``: a file with the images that the run made, for whoever clears up after a dead worker."""
+    """``images``: a file with the images that the run made, for whoever clears up after a dead worker.
+
+    ``acr_image``: makes the image ``acr``, if need be; its id. ``brought``: is told of images before they are pulled.
+    """
 
     api: Api
     name: str
@@ -60,9 +65,18 @@ class EngineRun:
     ulimits: tuple[Json, ...]
     grpc: bool
     images: Path
+    registry: RunRegistry | None
+    acr_image: Callable[[], str]
+    is_closed: bool
+    flavor: Flavor = Flavor.DOCKER
+    brought: Callable[[str], None] | None = None
     _lock: Lock = field(default_factory=Lock)
     _made: set[str] = field(default_factory=set[str])
     _pulled: set[str] = field(default_factory=set[str])
+
+    def ask(self, method: str, path: str, query: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+        answer = self.api.ask(method, path, query)
+        return answer.status, answer.body
 
     def new_name(self) -> str:
         return secrets.token_hex(6)
@@ -98,7 +112,12 @@ class EngineRun:
         name = engine_name(self.name, PLAIN)
         with self._lock:
             if self.api.ask("GET", f"/networks/{name}").status == HTTPStatus.NOT_FOUND:
-                self.api.do("POST", "/networks/create", body=network_body(self, Network(name=PLAIN)))
+                body = network_body(self, Network(name=PLAIN))
+                if self.flavor is Flavor.PODMAN:
+                    own = replace(self.api, version=podman.VERSION)
+                    own.do("POST", podman.NETWORKS, body=podman.network_body(body))
+                else:
+                    self.api.do("POST", "/networks/create", body=body)
         return name
 
     def volume(self, name: str) -> str:
@@ -128,6 +147,8 @@ class EngineRun:
             return told.id in self._made and self._made.issuperset(told.repo_tags or ())
 
     def pulled(self, image: str) -> None:
+        if self.brought is not None:
+            self.brought(image)
         with self._lock:
             self._pulled.add(image)
 
