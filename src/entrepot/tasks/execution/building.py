@@ -6,22 +6,31 @@ from typing import Final
 
 from entrepot.tasks.engines.model import WORKSPACE, Sink, TimedOut
 from entrepot.tasks.execution import commands
-from entrepot.tasks.execution.builds import Build, cache_image
+from entrepot.tasks.execution.builds import Build
+from entrepot.tasks.execution.caching import Cache, cache_of, push_cache, usable
 from entrepot.tasks.execution.calls import Calls, How, Words
 from entrepot.tasks.execution.dependencies import dependencies, scan
 from entrepot.tasks.execution.failures import StepFailed
-from entrepot.tasks.execution.model import Dependency, Work
+from entrepot.tasks.execution.model import Built, Dependency, Work
 from entrepot.tasks.execution.planning import Planned
-from entrepot.tasks.execution.refreshing import refresh
-from entrepot.tasks.execution.watching import Digests, LineSink
+from entrepot.tasks.execution.refreshing import Refreshing, refresh
+from entrepot.tasks.execution.watching import Digests, LineSink, TextSink
 
 # The client would ask registries for tokens itself. It has no network; the engine has one.
 _WITH_BUILDKIT: Final[Mapping[str, str]] = {commands.BUILDKIT: "1", "BUILDKIT_NO_CLIENT_TOKEN": "1"}
+# What the kernel says of a program for another processor, where nothing emulates that.
+_FOREIGN: Final = "exec format error"
+_EMULATION: Final = (
+    "RUN for another platform needs emulation on the engine's machine (binfmt: the package qemu-user-static), or a"
+    " Dockerfile that cross-compiles with FROM --platform=$BUILDPLATFORM"
+)
 _HELP_LIMIT: Final = 64 * 1024
 
 
 def has_buildkit(calls: Calls, seconds: float) -> bool:
     """Whether the client can build with it: one from release 23 on needs buildx for that, and fails without."""
+    if not calls.machine.has_buildkit:
+        return False
     output = Words(_HELP_LIMIT)
     try:
         code = calls.client(["build", "--help"], How(output, seconds, env=_WITH_BUILDKIT))
@@ -36,6 +45,8 @@ class Shared:
     """What all steps of a run have in common.
 
     ``has_buildkit``: whether builds can use it. ``containers``: names of those of steps that may still be there.
+    ``pushed``: what push steps push. ``caches``: by the image with which each is pushed, once it is built.
+    ``built``: images of which something is to be said, by their names.
     """
 
     work: Work
@@ -43,45 +54,51 @@ class Shared:
     digests: Digests = field(default_factory=Digests)
     # Each step's thread adds and removes its own name alone.
     containers: set[str] = field(default_factory=set[str])
+    pushed: frozenset[str] = frozenset()
+    caches: dict[str, str] = field(default_factory=dict[str, str])
+    built: dict[str, Built] = field(default_factory=dict[str, Built])
 
 
 @dataclass(frozen=True, slots=True)
 class Building:
-    """``build``: what ``about`` builds. ``cache``: an image, empty for none."""
+    """``build``: what ``about`` builds."""
 
     about: Planned
     build: Build
     calls: Calls
-    digests: Digests
-    has_buildkit: bool
+    shared: Shared
     folder: str
-    cache: str = ""
+    cache: Cache | None = None
 
     def once(self, output: Sink, seconds: float) -> int:
-        lines = LineSink(output, self.digests.see_base)
-        # Unlike ACR's engine, which has it off; a step's own DOCKER_BUILDKIT=0 counts more.
-        env = _WITH_BUILDKIT if self.has_buildkit else {}
-        if quick := self.about.quick:
-            mounted = commands.quick_secrets(quick) if self.has_buildkit else []
-            arguments = [*commands.quick_arguments(quick, self.build.tags), *mounted, "."]
-            secrets = commands.quick_environment(quick)
-            return self.calls.client(arguments, How(lines, seconds, self.folder, {**env, **secrets}))
         ends = self.calls.clock.now() + seconds
-        line = commands.build_line(self.about.step, self.about.text, self.cache)
-        code = self.calls.shell(line, How(lines, seconds, self.folder, env))
-        if code == 0 and self.cache:
-            self._keep_cache(ends - self.calls.clock.now())
+        seen = TextSink(LineSink(output, self.shared.digests.see_base), [_FOREIGN])
+        code = self._build(seen, seconds)
+        if code and seen.has_text:
+            self.calls.log.say(f"{_FOREIGN}: {_EMULATION}")
+        if code == 0 and self.cache is not None:
+            if self.cache.beside:
+                self.shared.caches[self.cache.beside] = self.cache.image
+            else:
+                push_cache(self.cache.image, self.calls, ends - self.calls.clock.now())
         return code
 
-    def _keep_cache(self, seconds: float) -> None:
-        """A failure is no failure of the build."""
-        words = Words()
-        try:
-            is_kept = self.calls.client(["push", "--", self.cache], How(words, seconds)) == 0
-        except TimedOut:
-            is_kept = False
-        if not is_kept:
-            self.calls.log.say(f"The build cache was not pushed to {self.cache}: {words.text}")
+    def _build(self, lines: Sink, seconds: float) -> int:
+        # Unlike ACR's engine, which has it off; a step's own DOCKER_BUILDKIT=0 counts more.
+        env = _WITH_BUILDKIT if self.shared.has_buildkit else {}
+        cache = "" if self.cache is None else self.cache.image
+        quick = self.about.quick
+        if quick is None:
+            line = commands.build_line(self.about.step, self.about.text, cache)
+            return self.calls.shell(line, How(lines, seconds, self.folder, env))
+        mounted = commands.quick_secrets(quick) if self.shared.has_buildkit else []
+        options = [
+            *commands.quick_arguments(quick, self.about.names or self.build.tags),
+            *mounted,
+            *commands.cache_arguments(cache),
+        ]
+        secrets = commands.quick_environment(quick)
+        return self.calls.client([*options, "."], How(lines, seconds, self.folder, {**env, **secrets}))
 
 
 def building(about: Planned, build: Build, calls: Calls, shared: Shared) -> Building:
@@ -89,18 +106,9 @@ def building(about: Planned, build: Build, calls: Calls, shared: Shared) -> Buil
     folder = commands.folder_of(about.step)
     if folder != WORKSPACE and not folder.startswith(f"{WORKSPACE}/"):
         raise StepFailed(f"working directory {folder} is not within {WORKSPACE}, where builds run")
-    cache = _cache(about, build, calls, shared)
-    return Building(about, build, calls, shared.digests, shared.has_buildkit, folder, cache)
-
-
-def _cache(about: Planned, build: Build, calls: Calls, shared: Shared) -> str:
-    step, work = about.step, shared.work
-    if step.cache.lower() != "enabled":
-        return ""
-    if commands.is_classic(step) or not shared.has_buildkit:
-        calls.log.say(f"Step ID: {step.id}: the cache is not used, it needs BuildKit")
-        return ""
-    return cache_image(build, work.server, work.task_name, step.id)
+    cache = cache_of(about, shared.work, shared.pushed)
+    cache = usable(cache, about, calls, has_buildkit=shared.has_buildkit)
+    return Building(about, build, calls, shared, folder, cache)
 
 
 def dependencies_of(building: Building, seconds: float) -> tuple[Dependency, ...]:
@@ -108,5 +116,6 @@ def dependencies_of(building: Building, seconds: float) -> tuple[Dependency, ...
     found = scan(building.calls, building.build, building.folder, seconds)
     all_of = dependencies(building.build, found, building.about.commit)
     first = all_of[0]
-    refresh(building.calls, filter(None, (first.runtime, *first.buildtime)), building.digests, seconds)
+    how = Refreshing(seconds, building.build.platform)
+    refresh(building.calls, filter(None, (first.runtime, *first.buildtime)), building.shared.digests, how)
     return tuple(all_of)

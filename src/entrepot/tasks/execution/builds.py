@@ -33,6 +33,7 @@ class Build:
     context: str = "."
     target: str = ""
     arguments: dict[str, str] = field(default_factory=dict[str, str])
+    platform: str = ""
 
     @property
     def dockerfile_path(self) -> str:
@@ -46,7 +47,7 @@ def parse_build(text: str) -> Build:
     """Never fails: what cannot be read is as if it were not there."""
     tags: list[str] = []
     arguments: dict[str, str] = {}
-    last = {"--file": "", "--target": "", "": "."}
+    last = {"--file": "", "--target": "", "--platform": "", "": "."}
     for option, value in _options(_words(text)):
         if option == "--tag":
             tags.append(value)
@@ -55,7 +56,7 @@ def parse_build(text: str) -> Build:
             arguments |= {name: given} if equals else {}
         elif option in last:
             last[option] = value
-    return Build(tuple(tags), last["--file"], last[""], last["--target"], arguments)
+    return Build(tuple(tags), last["--file"], last[""], last["--target"], arguments, last["--platform"])
 
 
 def _words(text: str) -> list[str]:
@@ -111,12 +112,27 @@ def with_context_here(text: str, context: str) -> str:
     return re.sub(rf"(?<!\S)(['\"]?){re.escape(context)}\1(?!\S)", ".", text, count=1)
 
 
+def kept_cache_image(image: str, branch: str, platform: str) -> str:
+    """Where the cache of an image lies that the run pushes: beside it, one for each branch and platform. Empty for what
+    is no image's name.
+    """
+    parsed = parse_image(image)
+    if parsed is None:
+        return ""
+    name = "-".join(filter(None, ("cache", branch, platform)))
+    return f"{'/'.join(parsed.place)}:{_tag(name, '-')}"
+
+
 def cache_image(build: Build, server: str, task: str, step: str) -> str:
-    """Where the build's cache lies (ACR-TASKS 4.4): beside its first image; empty for a build without one."""
+    """Where the cache lies that a step asks for (ACR-TASKS 4.4): beside its first image; empty for a build without."""
     named = next((tag for tag in build.tags if has_registry(tag)), None) or next(iter(build.tags), None)
     image = None if named is None else parse_image(named)
     if named is None or image is None:
         return ""
     registry, repository = image.place if has_registry(named) else (server, image.repository.removeprefix("library/"))
-    tag = re.sub(r"[^\w.-]", "_", f"cache_{task or 'quickrun'}_{step}", flags=re.ASCII)
-    return f"{registry}/{repository}:{tag[:_TAG_LIMIT]}"
+    name = f"cache_{task or 'quickrun'}_{step}"
+    return f"{registry}/{repository}:{_tag(name, '_')}"
+
+
+def _tag(text: str, instead: str) -> str:
+    return re.sub(r"[^\w.-]", instead, text, flags=re.ASCII)[:_TAG_LIMIT]

@@ -22,8 +22,10 @@ VOLUMES: Final = f"{HOME}/.entrepot/volumes"
 _OF_CLIENT: Final = re.compile(r"PATH|HOME|LD_.*|(DOCKER|BUILDKIT|BUILDX)_.*", re.IGNORECASE)
 
 
-def run_line(step: Step, machine: Machine, exits: Mapping[str, int]) -> str:
-    """``exits``: exit codes of earlier steps, for ``ACR_STEP_<ID>_EXIT``."""
+def run_line(step: Step, machine: Machine, exits: Mapping[str, int], handed_on: Iterable[str] = ()) -> str:
+    """``exits``: exit codes of earlier steps, for ``ACR_STEP_<ID>_EXIT``. ``handed_on``: variables of the client that
+    the container gets, whose values stand on no command line.
+    """
     words = ["docker run"]
     words += [word for word, is_on in (("--rm", not step.keep), ("--detach", step.detach)) if is_on]
     words += [f"-p {port}" for port in step.ports]
@@ -35,6 +37,7 @@ def run_line(step: Step, machine: Machine, exits: Mapping[str, int]) -> str:
     words.append(f"--name {shlex.quote(step.id)}")
     words += [f"--volume {shlex.quote(each)}" for each in _volumes(step, machine)]
     words.append(f"--env HOME={HOME}")
+    words += [f"--env {name}" for name in handed_on]
     words += [f"--env {_exit_name(name)}={code}" for name, code in exits.items()]
     words += [f"--env {entry}" for entry in step.env]
     if not step.disable_working_directory_override:
@@ -82,10 +85,11 @@ def image_of(command: str) -> str:
 def build_line(step: Step, text: str, cache: str) -> str:
     """``text``: what follows docker build. ``cache``: an image that is used as a cache and gets one; empty for none."""
     words = [*(["env"] if step.env else []), *step.env, "docker build"]
-    if cache:
-        image = shlex.quote(cache)
-        words.append(f"--cache-from {image} --build-arg BUILDKIT_INLINE_CACHE=1 --tag {image}")
-    return " ".join([*words, _with_volumes(step, text)])
+    return " ".join([*words, *map(shlex.quote, cache_arguments(cache)), _with_volumes(step, text)])
+
+
+def cache_arguments(cache: str) -> list[str]:
+    return ["--cache-from", cache, "--build-arg", "BUILDKIT_INLINE_CACHE=1", "--tag", cache] if cache else []
 
 
 def _with_volumes(step: Step, text: str) -> str:
@@ -111,7 +115,7 @@ def quick_arguments(build: QuickBuild, images: Sequence[str]) -> list[str]:
         is_named_only = each.is_secret or each.value is None
         words += ["--build-arg", each.name if is_named_only else f"{each.name}={each.value}"]
     words += ["--target", build.target] if build.target else []
-    words += ["--platform", build.platform] if build.platform else []
+    words += ["--platform", *build.platforms] if build.platforms else []
     return words
 
 

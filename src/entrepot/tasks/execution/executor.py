@@ -7,6 +7,7 @@ from typing import Final
 
 from entrepot.tasks.engines.model import Canceled, Machine
 from entrepot.tasks.execution.building import Shared, has_buildkit
+from entrepot.tasks.execution.caching import pushed_images
 from entrepot.tasks.execution.calls import Calls, RunTimedOut
 from entrepot.tasks.execution.dependencies import block, look_up, unknown, with_digests
 from entrepot.tasks.execution.failures import RunFailed, timed_out
@@ -28,6 +29,7 @@ from entrepot.tasks.execution.volumes import fill_volumes
 from entrepot.tasks.execution.watching import Digests
 
 CANCELED: Final = "the run was canceled"
+_BUILDKIT: Final = "buildkit"
 _MONOTONIC: Final = MonotonicClock()
 
 
@@ -65,7 +67,8 @@ class _Run:
                 # Beside the log-ins: each takes as long as a client needs to start.
                 looking = pool.submit(self._finds_buildkit, planned)
                 self._prepare(planned)
-            shared = Shared(self.work, looking.result(), containers=self.containers)
+            pushed = pushed_images(planned.steps)
+            shared = Shared(self.work, looking.result(), containers=self.containers, pushed=pushed)
             ran = run_all(planned, self.calls, shared)
             self.steps = ran.results(planned)
             _end_early(ran, planned)
@@ -86,18 +89,26 @@ class _Run:
             self.calls.log.say(line)
         for name in make_networks(self.calls, planned.networks, limits):
             self.networks.append(name)
-        configure(self.calls)
+        own = [each for each in self.work.logins if each.server == self.work.server]
+        configure(self.calls, own)
         for login in self.work.logins:
-            log_in(self.calls, login, limits)
+            if login not in own:
+                log_in(self.calls, login, limits)
         steps = [each.step for each in planned.steps]
         fill_volumes(self.calls, planned.volumes, steps, limits, self.work.id)
 
     def _finds_buildkit(self, planned: Plan) -> bool:
         if all(each.build is None for each in planned.steps):
             return False
-        is_there = has_buildkit(self.calls, self.work.limits.setup)
+        # A client needs half a second to tell; it stays what it is while the worker runs.
+        is_there = self.work.known.get(_BUILDKIT) or has_buildkit(self.calls, self.work.limits.setup)
+        if is_there:
+            self.work.known[_BUILDKIT] = True
         if not is_there:
-            self.calls.log.say("BuildKit is not here: docker has no buildx. Builds use the classic builder")
+            self.calls.log.say(
+                "BuildKit is not here (it needs docker, and buildx from docker 23 on): "
+                "builds use the engine's other builder"
+            )
         return is_there
 
     def _tell(self, planned: Plan, ran: Ran, digests: Digests) -> tuple[Dependency, ...]:

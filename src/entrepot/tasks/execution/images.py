@@ -1,13 +1,24 @@
 """Names of images as docker reads them, and as ACR tells of them (ACR-TASKS 4.5)."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from entrepot.errors import Problem
 from entrepot.oci.digest import Digest
 from entrepot.oci.reference import parse_repository, parse_tag
+from entrepot.tasks.engines.model import ACR_IMAGE
 
+# What stands for the first word of a ``cmd``, in ACR's engine at the commit that ACR-TASKS was read from (3.3); but
+# ``acr`` is an image of our own.
+ALIASES: Final[Mapping[str, str]] = {
+    "acr": ACR_IMAGE,
+    "az": "mcr.microsoft.com/acr/azure-cli:2ff604c",
+    "bash": "mcr.microsoft.com/acr/bash:2ff604c",
+    "curl": "mcr.microsoft.com/acr/curl:2ff604c",
+    "cssc": "mcr.microsoft.com/acr/cssc:2ff604c",
+}
 # What ACR calls Docker Hub, whatever the text called it.
 HUB: Final = "registry.hub.docker.com"
 _HUB: Final = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", HUB})
@@ -58,9 +69,15 @@ def _parts(name: str) -> tuple[str, str, str]:
     if not has_registry(name):
         first, rest = HUB, name
     repository, _, tag = rest.partition(":")
-    if first.lower() not in _HUB:
+    if registry_of(first) != HUB:
         return first, repository, tag
     return HUB, repository if "/" in repository else f"library/{repository}", tag
+
+
+def registry_of(host: str) -> str:
+    """As images are told to lie in it: Docker Hub has one name of many."""
+    host = host.lower()
+    return HUB if host in _HUB else host
 
 
 def has_registry(name: str) -> bool:

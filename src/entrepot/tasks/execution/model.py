@@ -1,7 +1,7 @@
 """What is executed, with what it needs of the outside, and what comes of it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from threading import Event
@@ -68,8 +68,8 @@ class QuickBuild:
     """A build without a task file (ACR-TASKS 4.1); templates in its texts are rendered already.
 
     ``dockerfile``: relative to ``folder``, or absolute below the work folder. ``images``: names, which get the login
-    server of the registry where they have none. ``folder``: the context, relative to the work folder. ``platform``:
-    ``os/architecture[/variant]``, empty for the machine's own.
+    server of the registry where they have none. ``folder``: the context, relative to the work folder. ``platforms``:
+    each ``os/architecture[/variant]``, none for the machine's own; of several an index is pushed.
     """
 
     dockerfile: str = "Dockerfile"
@@ -78,8 +78,37 @@ class QuickBuild:
     no_cache: bool = False
     target: str = ""
     arguments: tuple[BuildArgument, ...] = ()
-    platform: str = ""
+    platforms: tuple[str, ...] = ()
     folder: str = ""
+    attestations: tuple[str, ...] = ()
+
+
+class PublishFailed(Exception):
+    """The registry did not take what the run's worker put there; why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """What is said of an image. ``annotations``: of the manifest and its one layer."""
+
+    media_type: str
+    content: bytes = field(repr=False)
+    annotations: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Publisher(Protocol):
+    """The run's registry, for what no engine pushes. It takes only what is about images that the run pushed there."""
+
+    def put_index(self, image: ImageName, children: Mapping[str, str], temporary: Sequence[str], /) -> str:
+        """One index under the image's tag; its digest. ``children``: digests by platform. ``temporary``: tags that go.
+
+        Raises PublishFailed.
+        """
+        ...
+
+    def attach(self, image: ImageName, attachment: Attachment, /) -> str:
+        """Refer to an image, by its digest; the referrer's digest. Raises PublishFailed."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +135,29 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What an attestation says of the run. ``builder``: a URI of the deployment. ``run``: its name. ``source``: the
+    context's address without credentials, empty for an upload. ``engine``: name and version.
+    """
+
+    builder: str = ""
+    run: str = ""
+    source: str = ""
+    engine: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """A run's steps and what they are run with.
 
     ``id``: unique on the engine, for what an engine shares between runs; letters, digits and -. ``server``: the login
     server of the run's registry. ``timeout``: the run's limit in seconds, as it is told; ``seconds``: how much of it is
-    left. ``commit``: of the source in the work folder. ``fetched``: by step id, for those of
-    ``builds.remote_contexts``.
+    left. ``commit``, ``branch``: of the source in the work folder. ``fetched``: by step id, for those of
+    ``builds.remote_contexts``. ``platform``: what the run is for, as docker writes it; empty for the machine's own.
+    ``keeps_cache``: whether builds leave a cache beside what they push, unless their step says otherwise.
+    ``publisher``: of the run's registry; None where there is none at hand. ``origin``, ``sbom_image``: for
+    attestations; the image writes an SBOM of what its arguments name, as syft does. ``environment``: of ``cmd`` steps,
+    by which clients in them find the run's identities. ``known``: what earlier runs found out about the engine.
     """
 
     id: str
@@ -124,7 +169,15 @@ class Work:
     task_name: str = ""
     commit: str = ""
     fetched: Mapping[str, Fetched] = field(default_factory=dict[str, Fetched])
+    environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     limits: Limits = field(default_factory=Limits)
+    known: dict[str, bool] = field(default_factory=dict[str, bool])
+    branch: str = ""
+    platform: str = ""
+    keeps_cache: bool = True
+    publisher: Publisher | None = None
+    origin: Origin = field(default_factory=Origin)
+    sbom_image: str = ""
 
 
 class Ending(StrEnum):
@@ -163,6 +216,15 @@ class Dependency:
     runtime: ImageName | None = None
     buildtime: tuple[ImageName, ...] = ()
     commit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An image of which something is to be said. ``kinds``: provenance, sbom. ``parameters``: of its build."""
+
+    kinds: tuple[str, ...]
+    parameters: Mapping[str, object]
+    dependency: Dependency
 
 
 @dataclass(frozen=True, slots=True)

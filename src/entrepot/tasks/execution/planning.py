@@ -1,6 +1,6 @@
 """From what is to be run to steps that can run: what a quick build is in steps, and what no run may ask for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -9,7 +9,7 @@ import msgspec
 from entrepot.tasks.execution.builds import Build, parse_build, with_context_here
 from entrepot.tasks.execution.commands import unusable_secrets
 from entrepot.tasks.execution.failures import RunFailed
-from entrepot.tasks.execution.images import with_server
+from entrepot.tasks.execution.images import parse_image, with_server
 from entrepot.tasks.execution.model import Fetched, QuickBuild, Work
 from entrepot.tasks.language.findings import Finding
 from entrepot.tasks.language.model import Network, Step, Volume
@@ -29,10 +29,19 @@ ALIASES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """``image``: its name in the end. ``children``: by platform, names of the images that are in it."""
+
+    image: str
+    children: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """A step, the steps it waits for, and, if it builds, what.
 
-    ``text``: what follows docker build. ``quick``: the build is of a request, and is no text.
+    ``text``: what follows docker build. ``quick``: the build is of a request, and is no text. ``names``: what the
+    engine calls the image, where that is not what it is called in the end. ``indexes``: what a push puts together.
     """
 
     step: Step
@@ -41,6 +50,8 @@ class Planned:
     text: str = ""
     quick: QuickBuild | None = None
     commit: str = ""
+    names: tuple[str, ...] = ()
+    indexes: tuple[Index, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +78,61 @@ def _of_quick(build: QuickBuild, work: Work) -> Plan:
         raise RunFailed("when specifying push, at least one credential is required")
     if names := unusable_secrets(build):
         raise RunFailed(f"a secret build argument may not be called {names[0]}: the builder's client reads it")
-    arguments = {each.name: each.value for each in build.arguments if each.value is not None and not each.is_secret}
-    about = Build(images, build.dockerfile, ".", build.target, arguments)
-    step = Step(id="build", build=".", timeout=BUILD_SECONDS, working_directory=build.folder)
-    steps = [Planned(step, (), about, quick=build, commit=work.commit)]
+    if len(build.platforms) > 1:
+        return Plan(tuple(_of_platforms(build, images, work)))
+    steps = [Planned(_build_step("build", build), (), build_of(build, images), quick=build, commit=work.commit)]
     if build.is_pushed:
-        push = Step(id="push", push=list(images), timeout=PUSH_SECONDS, when=["build"])
-        steps.append(Planned(push, ("build",)))
+        steps.append(Planned(_push_step(images, "build"), ("build",)))
     return Plan(tuple(steps))
+
+
+def build_of(build: QuickBuild, images: tuple[str, ...] = ()) -> Build:
+    """Of the folder it runs in."""
+    arguments = {each.name: each.value for each in build.arguments if each.value is not None and not each.is_secret}
+    platform = build.platforms[0] if build.platforms else ""
+    return Build(images, build.dockerfile, ".", build.target, arguments, platform)
+
+
+def _build_step(name: str, build: QuickBuild) -> Step:
+    return Step(id=name, build=".", timeout=BUILD_SECONDS, working_directory=build.folder)
+
+
+def _push_step(images: Iterable[str], after: str) -> Step:
+    return Step(id="push", push=list(images), timeout=PUSH_SECONDS, when=[after])
+
+
+def _of_platforms(build: QuickBuild, images: tuple[str, ...], work: Work) -> Iterator[Planned]:
+    """A build for each platform, one after another, then one push. Until the index is there, the images of platforms
+    have tags of their own: an engine pushes nothing without one. Raises RunFailed.
+    """
+    own = [name for name in images if name.startswith(f"{work.server}/")]
+    if build.is_pushed and (work.publisher is None or len(own) < len(images)):
+        raise RunFailed(
+            "an image of several platforms is pushed to the run's own registry alone: build one platform, or name it"
+            f" without a registry (login server {work.server})"
+        )
+    named = {name: parse_image(name) for name in images}
+    if wrong := [name for name, image in named.items() if image is None or not image.tag]:
+        raise RunFailed(f"{wrong[0]} is no name of an image")
+    places = dict.fromkeys("/".join(image.place) for image in named.values() if image is not None)
+    before: tuple[str, ...] = ()
+    children: dict[str, tuple[str, ...]] = {}
+    for platform in build.platforms:
+        slug = platform.replace("/", "-")
+        children[platform] = tuple(f"{place}:build-{work.id}-{slug}" for place in places)
+        one = replace(build, platforms=(platform,))
+        step = _build_step(f"build-{slug}", one)
+        names = children[platform] if build.is_pushed else images
+        yield Planned(step, before, build_of(one, images), quick=one, commit=work.commit, names=names)
+        before = (step.id,)
+    if build.is_pushed:
+        of_place = {place: at for at, place in enumerate(places)}
+        indexes = tuple(
+            Index(name, {platform: names[of_place["/".join(image.place)]] for platform, names in children.items()})
+            for name, image in named.items()
+            if image is not None
+        )
+        yield Planned(_push_step(images, *before), before, indexes=indexes)
 
 
 def _of_task(task: Task, work: Work) -> Plan:

@@ -1,5 +1,6 @@
 """What stands before the first step: networks, the docker configuration, log-ins (ACR-TASKS 2.2)."""
 
+import base64
 import json
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -32,10 +33,16 @@ def make_networks(calls: Calls, networks: Iterable[Network], limits: Limits) -> 
         calls.log.say(f"Successfully set up Docker network: {network.name}")
 
 
-def configure(calls: Calls) -> None:
+def configure(calls: Calls, own: Sequence[Login]) -> None:
+    """``own``: log-ins to the run's own registry. They are known to be good, so no client has to start and ask."""
     calls.log.say("Setting up Docker configuration...")
-    calls.write(f"{HOME}/.docker/config.json", json.dumps(CONFIGURATION).encode())
+    auths = {each.server: {"auth": base64.b64encode(f"{each.user}:{each.password}".encode()).decode()} for each in own}
+    kept = {**CONFIGURATION, **({"auths": auths} if auths else {})}
+    calls.write(f"{HOME}/.docker/config.json", json.dumps(kept).encode())
     calls.log.say("Successfully set up Docker configuration")
+    for each in own:
+        calls.log.say(f"Logging in to registry: {each.server}")
+        calls.log.say(f"Successfully logged into {each.server}")
 
 
 def log_in(calls: Calls, login: Login, limits: Limits) -> None:

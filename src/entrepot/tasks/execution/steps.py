@@ -6,15 +6,19 @@ from typing import Final
 
 from entrepot.tasks.engines.model import Canceled, Sink, TimedOut
 from entrepot.tasks.execution import commands
+from entrepot.tasks.execution.attesting import note
 from entrepot.tasks.execution.building import Shared, building, dependencies_of
 from entrepot.tasks.execution.calls import Calls, How, RunTimedOut, Words
 from entrepot.tasks.execution.failures import StepFailed, exit_status, timed_out
+from entrepot.tasks.execution.images import ALIASES
 from entrepot.tasks.execution.model import Dependency, StepResult, StepState
 from entrepot.tasks.execution.planning import Planned
 from entrepot.tasks.execution.pushing import push
 from entrepot.tasks.execution.watching import TextSink
 from entrepot.tasks.language.model import Step
 
+# What docker's client ends with where no container began.
+_NOT_STARTED: Final = 125
 # Of repeats, in the reason of the step's failure.
 FAILURES_TOLD: Final = 10
 
@@ -64,15 +68,17 @@ def _act(
 ) -> tuple[int | None, tuple[Dependency, ...]]:
     step = about.step
     if step.push:
-        push(step, calls, shared.digests)
+        push(about, calls, shared)
         return None, ()
     if about.build is not None:
         build = building(about, about.build, calls, shared)
         found = dependencies_of(build, shared.work.limits.scan)
-        return _executions(step, calls, build.once), found
+        code = _executions(step, calls, build.once)
+        note(build, found)
+        return code, found
     if step.pull:
         _pull(step, calls)
-    container = _Container(step, calls, shared.containers, exits)
+    container = _Container(step, calls, shared.containers, exits, shared.work.environment)
     return _executions(step, calls, container.once), ()
 
 
@@ -124,12 +130,13 @@ def _is_success(step: Step, code: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Container:
-    """A ``cmd`` step's. ``names``: of those that may be there."""
+    """A ``cmd`` step's. ``names``: of those that may be there. ``environment``: what it gets beside its own."""
 
     step: Step
     calls: Calls
     names: set[str]
     exits: Mapping[str, int]
+    environment: Mapping[str, str]
 
     def once(self, output: Sink, seconds: float) -> int:
         name, machine = self.step.id, self.calls.machine
@@ -137,16 +144,29 @@ class _Container:
             # Kept, detached, or left by a client that was ended: docker would refuse the name.
             machine.remove(name)
         self.names.add(name)
-        line = commands.run_line(self.step, machine, self.exits)
+        line = commands.run_line(self.step, machine, self.exits, self.environment)
         try:
-            code = self.calls.shell(line, How(output, seconds))
+            code = self.calls.shell(line, How(output, seconds, env=self.environment))
         except TimedOut:
             machine.remove(name)
             self.names.discard(name)
             raise
         if not (self.step.keep or self.step.detach):
             self.names.discard(name)
+        if code == _NOT_STARTED and (hint := _hint(commands.image_of(self.step.cmd))):
+            self.calls.log.say(hint)
         return code
+
+
+def _hint(image: str) -> str:
+    """What to do where an alias's own image cannot be had; empty for any other image."""
+    for alias, reference in ALIASES.items():
+        if image == reference:
+            return (
+                f"{image} is what the alias {alias} stands for. Where it cannot be pulled, copy such an image into a "
+                f"registry, and name it with the setting task_images: {alias}=REFERENCE"
+            )
+    return ""
 
 
 def _pull(step: Step, calls: Calls) -> None:

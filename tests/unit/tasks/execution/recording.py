@@ -7,7 +7,17 @@ from threading import Event, Lock
 
 from entrepot.tasks.engines.model import Call, Canceled, TimedOut
 from entrepot.tasks.execution.executor import execute
-from entrepot.tasks.execution.model import Fetched, Login, Outcome, QuickBuild, Work
+from entrepot.tasks.execution.images import ImageName
+from entrepot.tasks.execution.model import (
+    Attachment,
+    Fetched,
+    Login,
+    Origin,
+    Outcome,
+    PublishFailed,
+    QuickBuild,
+    Work,
+)
 from entrepot.tasks.language.reading import Given, Task, read_task
 
 # Longer than any test takes; what waits so long failed.
@@ -158,6 +168,27 @@ class RecordingMachine:
 
 
 @dataclass
+class RecordingPublisher:
+    """A registry that takes everything, but for what ``refuses``."""
+
+    refuses: str = ""
+    indexes: list[tuple[str, dict[str, str], list[str]]] = field(default_factory=list)
+    attached: list[tuple[str, Attachment]] = field(default_factory=list)
+
+    def put_index(self, image: ImageName, children: Mapping[str, str], temporary: Sequence[str]) -> str:
+        if self.refuses:
+            raise PublishFailed(self.refuses)
+        self.indexes.append((image.reference, dict(children), list(temporary)))
+        return "sha256:" + "1" * 64
+
+    def attach(self, image: ImageName, attachment: Attachment) -> str:
+        if self.refuses:
+            raise PublishFailed(self.refuses)
+        self.attached.append((f"{'/'.join(image.place)}@{image.digest}", attachment))
+        return "sha256:" + "2" * 64
+
+
+@dataclass
 class Bench:
     """What a test runs a task with, and looks at."""
 
@@ -169,6 +200,12 @@ class Bench:
     task_name: str = ""
     commit: str = ""
     fetched: Mapping[str, Fetched] = field(default_factory=dict[str, Fetched])
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    branch: str = ""
+    platform: str = ""
+    keeps_cache: bool = True
+    publisher: "RecordingPublisher | None" = None
+    sbom_image: str = ""
 
     def __post_init__(self) -> None:
         self.machine = RecordingMachine(self.clock)
@@ -185,6 +222,13 @@ class Bench:
             self.task_name,
             self.commit,
             self.fetched,
+            self.environment,
+            branch=self.branch,
+            platform=self.platform,
+            keeps_cache=self.keeps_cache,
+            publisher=self.publisher,
+            origin=Origin("urn:entrepot:d", "ca1", "https://git.example.com/a.git", "docker 1"),
+            sbom_image=self.sbom_image,
         )
         return execute(work, self.machine, self.log, self.canceled, self.clock)
 

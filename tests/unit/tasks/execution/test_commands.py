@@ -145,7 +145,7 @@ def test_a_quick_build_is_arguments_and_its_secrets_are_in_none() -> None:
         dockerfile="a b/Dockerfile; id",
         no_cache=True,
         target="$(id)",
-        platform="linux/arm64/v8",
+        platforms=("linux/arm64/v8",),
         arguments=(
             BuildArgument("A", "1 2"),
             BuildArgument("FROM_ENV", None),

@@ -7,7 +7,8 @@ from tests.unit.tasks.execution.recording import Bench, ends
 
 from entrepot.tasks.execution.model import Ending, Login
 
-LOGIN = Login("app.example.com", "--user", "s3cret")
+LOGIN = Login("a.example.com", "--user", "s3cret")
+OWN = Login("app.example.com", "run", "s3cret")
 SECRET = b"exact $x `id` bytes\x00 without a newline"
 VOLUMES = f"""
 volumes:
@@ -69,10 +70,19 @@ def test_a_password_is_on_no_command_line(bench: Bench) -> None:
     bench.logins = (LOGIN,)
     bench.run("steps: [{cmd: x}]")
     (login,) = bench.machine.of("docker login")
-    assert login.text == "docker login --username --user --password-stdin -- app.example.com"
+    assert login.text == "docker login --username --user --password-stdin -- a.example.com"
     assert login.call.input == b"s3cret"
     assert "s3cret" not in repr(LOGIN)
     assert not bench.told("s3cret")
+
+
+def test_nobody_asks_the_runs_own_registry_whether_its_password_is_good(bench: Bench) -> None:
+    bench.logins = (OWN,)
+    bench.run("steps: [{cmd: x}]")
+    kept = json.loads(bench.machine.files["/acb/home/.docker/config.json"])
+    assert kept["auths"] == {"app.example.com": {"auth": "cnVuOnMzY3JldA=="}}
+    assert bench.machine.of("docker login") == []
+    assert bench.told("Successfully logged into app.example.com")
 
 
 def test_a_log_in_has_four_tries_with_growing_pauses(bench: Bench) -> None:

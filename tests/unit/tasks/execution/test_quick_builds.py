@@ -21,7 +21,7 @@ def test_a_quick_build_builds_and_pushes_with_acrs_log(bench: Bench) -> None:
     bench.logins = (LOGIN,)
     bench.machine.on("^head ", ends(0, b"FROM scratch\n"))
     bench.machine.on("docker build", ends(0, b"built\n", 12.5))
-    bench.machine.on("docker push", ends(0, f"v1: digest: {DIGEST} size: 528\n".encode(), 4))
+    bench.machine.on("docker push .*:v1", ends(0, f"v1: digest: {DIGEST} size: 528\n".encode(), 4))
     outcome = bench.run(QuickBuild(images=("sample/hello:v1",)))
     assert outcome.ending is Ending.SUCCEEDED
     assert bench.log.lines == [
@@ -55,9 +55,10 @@ def test_several_images_are_built_once_and_all_pushed(bench: Bench) -> None:
     outcome = bench.run(QuickBuild(images=images))
     whole = ["app.example.com/x:1", "app.example.com/y", "b.example.com:5000/z:2", "app.example.com/other.io/w:3"]
     (build,) = bench.machine.of("docker build")
-    assert build.text == f"docker build --file Dockerfile {' '.join(f'--tag {each}' for each in whole)} ."
+    named = " ".join(f"--tag {each}" for each in whole)
+    assert build.text.startswith(f"docker build --file Dockerfile {named} ")
     pushed = [each.text.removeprefix("docker push -- ") for each in bench.machine.of("docker push")]
-    assert pushed == [whole[0], f"{whole[1]}:latest", *whole[2:]]
+    assert [name for name in pushed if ":cache" not in name] == [whole[0], f"{whole[1]}:latest", *whole[2:]]
     assert len(outcome.dependencies) == 4
 
 

@@ -26,6 +26,17 @@ def test_a_step_that_succeeds_says_so(bench: Bench) -> None:
     ]
 
 
+def test_what_opens_the_runs_identities_is_in_commands_alone_and_on_no_command_line(bench: Bench) -> None:
+    bench.environment = {"IDENTITY_ENDPOINT": "https://x.example/msi/token", "IDENTITY_HEADER": "the-header"}
+    bench.run("steps: [{id: a, cmd: x}, {id: b, build: -t y .}]")
+    (ran,) = bench.machine.of(RUN)
+    assert " --env IDENTITY_ENDPOINT --env IDENTITY_HEADER " in ran.text
+    assert ran.call.env == bench.environment
+    assert "the-header" not in str(bench.machine.texts)
+    (built,) = bench.machine.of("build -t y")
+    assert "IDENTITY_HEADER" not in built.call.env
+
+
 def test_a_step_that_fails_has_no_retries_unless_it_says(bench: Bench) -> None:
     bench.machine.on(RUN, ends(2))
     bench.run("steps: [{id: a, cmd: x}]")
