@@ -26,6 +26,11 @@ _GITHUB: Final = "github.com"
 _REF: Final = re.compile(r"(?!-)(?!.*\.\.)(?!.*//)(?!.*@\{)[^\x00-\x20\x7f~^:?*\[\\]{1,255}")
 
 
+def is_reference(text: str) -> bool:
+    """Whether a branch, a tag or a commit may be called so."""
+    return _REF.fullmatch(text) is not None
+
+
 class ContextInvalid(Exception):
     """What is wrong with it, and what is expected."""
 
@@ -131,7 +136,7 @@ def _git(address: str, fragment: str, token: str) -> Git:
     elif user and not password:
         user, password = TOKEN_USER, user
     ref, _, folder = fragment.partition(":")
-    if ref and _REF.fullmatch(ref) is None:
+    if ref and not is_reference(ref):
         raise ContextInvalid(f"{_shown(ref)} is no branch, tag or commit")
     return Git(url, ref, _folder(folder), user, password)
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,22 +33,54 @@ DETACHED: Final = "HEAD"
 
 def fetch_repository(context: GitContext, folder: Path, means: Means) -> Fetched:
     """Raises ContextFailed, Canceled."""
+    with opened(context, means, _PREFIX) as git:
+        try:
+            return _fetch(git, context, folder)
+        except OutboundError as error:  # of what is fetched beside git
+            git.watch.left()
+            raise ContextFailed(f"{_PREFIX}error fetching large files: {error}") from error
+
+
+@contextmanager
+def opened(context: GitContext, means: Means, prefix: str) -> Generator[Git]:
+    """git, with a way to this repository. Raises ContextFailed with the prefix, also for what git says in the block."""
     scheme = context.url.partition("://")[0]
     if scheme not in {"http", "https"}:
-        raise ContextFailed(f"{_PREFIX}{scheme}:// is not fetched from: name the repository by https")
+        raise ContextFailed(f"{prefix}{scheme}:// is not fetched from: name the repository by https")
     watch = Watch.over(means)
     credentials = Credentials(context.user, context.password) if context.password else None
     with Gateway(means, watch, origin_of(context.url), credentials) as gateway:
         git = Git(means.scratch, gateway, means.bounds, watch)
         git.prepare()
         try:
-            return _fetch(git, context, folder)
-        except OutboundError as error:  # of what is fetched beside git
-            watch.left()
-            raise ContextFailed(f"{_PREFIX}error fetching large files: {error}") from error
+            yield git
         except (GitFailed, ContextFailed) as error:
             cause = f" ({gateway.cause})" if gateway.cause and gateway.cause not in str(error) else ""
-            raise ContextFailed(f"{_PREFIX}{error}{cause}") from error
+            told = str(error).removeprefix(prefix)
+            raise ContextFailed(f"{prefix}{told}{cause}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """Of a repository, as its server says. ``default``: of the default branch, in full, empty where there is none;
+    ``commits``: by the references' names.
+    """
+
+    default: str
+    commits: Mapping[str, str]
+
+
+def references(context: GitContext, wanted: Sequence[str], means: Means) -> References:
+    """Of those that ``wanted`` names, ``*`` for anything; nothing is fetched. Raises ContextFailed, Canceled."""
+    with opened(context, means, "cannot look at the repository: ") as git:
+        said = git.run(means.scratch, "ls-remote", "--symref", "--", context.url, DETACHED, *wanted)
+    lines = said.splitlines()
+    default = next((found[1] for line in lines if (found := _DEFAULT.fullmatch(line))), "")
+    pairs = (line.partition("\t") for line in lines)
+    commits = {name: commit for commit, _, name in pairs if _COMMIT.fullmatch(commit)}
+    if default and DETACHED in commits:
+        commits[default] = commits[DETACHED]
+    return References(default, commits)
 
 
 def _fetch(git: Git, context: GitContext, folder: Path) -> Fetched:

@@ -1,0 +1,1 @@
+"""Source triggers at work: deliveries of git servers, looks at their repositories, and what becomes of a change."""

@@ -1,0 +1,118 @@
+"""A push to a git server begins a run: the server tells of it, or we look. The image of its commit can be pulled."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.e2e.az.cli import Az
+from tests.e2e.clients import ROOT, Shell, shell_in
+from tests.e2e.tasks.conftest import Site
+from tests.e2e.tasks.gitd import DELIVER
+from tests.e2e.tasks.test_az_run import final, task_name
+from tests.gits import Repository, make_repository
+from tests.services import running, wait_until
+
+pytestmark = [pytest.mark.xdist_group("tasks"), pytest.mark.timeout(300)]
+
+PYTHON = (sys.executable, "-m")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "repositories"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def git_at(site: Site, folder: Path) -> Iterator[str]:
+    """The address of a git server in the server's network."""
+    said = folder.with_name("gitd.log")
+    command = [*site.inside.command, "env", f"PYTHONPATH={ROOT}", *PYTHON, "tests.e2e.tasks.gitd", folder]
+    with said.open("wb") as log, running(command, log) as process:
+        wait_until(lambda: process.poll() is not None or b"\n" in said.read_bytes(), "the git server listens")
+        assert process.poll() is None, said.read_text()
+        yield f"http://127.0.0.1:{said.read_text().split()[0]}"
+
+
+@pytest.fixture
+def app(folder: Path) -> Repository:
+    made = make_repository(folder / "team" / "app.git")
+    made.commit("first", {"Dockerfile": "FROM scratch\nCOPY greeting /\n", "greeting": "first\n"})
+    (made.bare / "config").open("a").write("[http]\n\treceivepack = true\n")
+    return made
+
+
+@pytest.fixture
+def entrepot(site: Site, tmp_path: Path) -> Callable[..., Any]:
+    """The command, signed in as the owner."""
+    shell: Shell = site.inside.of(shell_in(tmp_path / "entrepot"))
+
+    def run(*words: str | Path) -> Any:  # noqa: ANN401  each command has its own
+        return json.loads(shell.run(*PYTHON, "entrepot", *words, "--registry", "local", "--output", "json"))
+
+    shell.run(*PYTHON, "entrepot", "login", "--bootstrap", site.server.data_dir / "bootstrap.json")
+    return run
+
+
+def create(az: Az, repository: str, url: str) -> list[str]:
+    """A task that builds the repository's main branch; what names it."""
+    of = ["--registry", "local", "--name", task_name(repository)]
+    image = ["--image", f"{repository}:{{{{.Run.Commit}}}}", "--image", f"{repository}:{{{{.Run.Branch}}}}"]
+    source = ["--context", f"{url}/team/app.git#main", "--file", "Dockerfile", "--git-access-token", "any"]
+    az.run("acr", "task", "create", *of, *image, *source, "--base-image-trigger-enabled", "false", "--output", "none")
+    return of
+
+
+def begun(az: Az, of: list[str], within: float = 90.0) -> Any:  # noqa: ANN401  a run
+    """The one run of the task, once it has ended."""
+    until = time.monotonic() + within
+    while not (found := az.json("acr", "task", "list-runs", *of)):
+        assert time.monotonic() < until
+        time.sleep(1)
+    assert len(found) == 1
+    return final(az, found[0]["runId"])
+
+
+def test_a_push_that_the_git_server_tells_of_is_built(
+    az: Az, site: Site, git_at: str, app: Repository, entrepot: Callable[..., Any], repository: str, tmp_path: Path
+) -> None:
+    of = create(az, repository, git_at)
+    (hook,) = entrepot("task", "hook", task_name(repository))
+    told = {"HOOK_URL": hook["url"], "HOOK_SECRET": hook["secret"], "HOOK_CA": site.server.ca, "PYTHONPATH": ROOT}
+    script = app.bare / "hooks" / "post-receive"
+    variables = " ".join(f"{name}='{value}'" for name, value in told.items())
+    script.write_text(DELIVER.format(variables=variables, python=sys.executable))
+    script.chmod(0o755)
+    shell, clone = site.inside.of(shell_in(tmp_path / "shell")), tmp_path / "clone"
+    shell.run("git", "clone", "--quiet", f"{git_at}/team/app.git", clone)
+    (clone / "greeting").write_text("second\n")
+    who = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+    shell.run("git", "-C", clone, *who, "commit", "--quiet", "--all", "--message", "second")
+    shell.run("git", "-C", clone, "push", "--quiet", "origin", "HEAD:main")
+    commit = shell.run("git", "-C", clone, "rev-parse", "HEAD").strip()
+    run = begun(az, of)
+    assert run["status"] == "Succeeded", az.run("acr", "task", "logs", *of)
+    assert (run["sourceTrigger"]["commitId"], run["sourceTrigger"]["eventType"]) == (commit, "commit")
+    for tag in (commit, "main"):
+        site.docker.run("docker", "pull", f"{site.server.login_server}/{repository}:{tag}")
+    why = entrepot("task", "why", task_name(repository))
+    assert why["evaluations"][0]["runId"] == run["runId"]
+    assert why["sources"][0]["lastDelivery"]
+
+
+def test_a_push_that_nobody_tells_of_is_found(
+    az: Az, site: Site, git_at: str, app: Repository, entrepot: Callable[..., Any], repository: str
+) -> None:
+    of = create(az, repository, git_at)
+    name = task_name(repository)
+    wait_until(lambda: "lastCheck" in entrepot("task", "why", name)["sources"][0], "the first look", within=60)
+    commit = app.commit("second", {"greeting": "second\n"})
+    run = begun(az, of)
+    assert run["status"] == "Succeeded", az.run("acr", "task", "logs", *of)
+    assert run["sourceTrigger"]["commitId"] == commit
+    site.docker.run("docker", "pull", f"{site.server.login_server}/{repository}:{commit}")
