@@ -80,6 +80,35 @@ class RemoteRepository:
         answer = self._patiently(lambda: self._get("manifests", str(reference), _ACCEPT))
         return None if answer is None else self._checked(reference, answer)
 
+    def digest_of(self, tag: Tag, known: Digest | None) -> Digest | None:
+        """What the tag names; None when there is none. ``known``: what it named before, which a registry may confirm.
+
+        Asked for once, and without the manifest where the registry tells its digest. Raises SOURCE_FAILED.
+        """
+        try:
+            return self._head(tag, known)
+        except _Again as again:
+            raise again.problem from None
+        except OutboundError as error:
+            raise failed(self.place, f"cannot be pulled from: {error}") from None
+
+    def _head(self, tag: Tag, known: Digest | None) -> Digest | None:
+        headers = {"accept": _ACCEPT, **({} if known is None else {"if-none-match": f'"{known}"'})}
+        url = self.place.url("manifests", str(tag))
+        with self._opened(url, headers, seconds=_SECONDS, limit=0, method="HEAD") as stream:
+            if stream.status in {HTTPStatus.NOT_MODIFIED, HTTPStatus.NOT_FOUND}:
+                return known if stream.status == HTTPStatus.NOT_MODIFIED else None
+            if stream.status != HTTPStatus.OK:
+                raise self._refusal(f"manifests {self.place.repository} {tag}", stream, b"")
+            told = stream.headers.get("docker-content-digest")
+        if told is None:
+            got = self._get("manifests", str(tag), _ACCEPT)
+            return None if got is None else self._checked(tag, got).digest
+        try:
+            return Digest.parse(told)
+        except Problem:
+            raise failed(self.place, f"gave for {tag} what is no digest") from None
+
     def _get(self, kind: str, reference: str, accept: str) -> _Got | None:
         url = self.place.url(kind, reference)
         with self._opened(url, {"accept": accept}, seconds=_SECONDS, limit=BODY_LIMIT) as stream:
@@ -150,21 +179,24 @@ class RemoteRepository:
     # --- requests -----------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _opened(self, url: str, headers: dict[str, str], *, seconds: float, limit: int) -> Generator[Stream]:
-        """A GET's answer, signed in when the registry wants that: at first, or when a token has run out."""
-        with self.outbound.stream(self._request(url, headers, seconds, limit)) as stream:
+    def _opened(
+        self, url: str, headers: dict[str, str], *, seconds: float, limit: int, method: str = "GET"
+    ) -> Generator[Stream]:
+        """An answer, signed in when the registry wants that: at first, or when a token has run out."""
+
+        def request() -> Request:
+            signed = headers if self._authorization is None else {**headers, "authorization": self._authorization}
+            return Request(method, url, signed, seconds=seconds, limit=max(limit, _ERROR_LIMIT))
+
+        with self.outbound.stream(request()) as stream:
             if stream.status != HTTPStatus.UNAUTHORIZED:
                 yield stream
                 return
             asked = parse_challenges(stream.headers.get_list("www-authenticate"))
         self._authorization = None
         self._authorization = authorize(self.outbound, self.place, self.credentials, asked)
-        with self.outbound.stream(self._request(url, headers, seconds, limit)) as stream:
+        with self.outbound.stream(request()) as stream:
             yield stream
-
-    def _request(self, url: str, headers: dict[str, str], seconds: float, limit: int) -> Request:
-        signed = headers if self._authorization is None else {**headers, "authorization": self._authorization}
-        return Request("GET", url, signed, seconds=seconds, limit=max(limit, _ERROR_LIMIT))
 
     def _refusal(self, what: str, stream: Stream, body: bytes) -> Exception:
         problem = refused(self.place, what, stream.status, body)

@@ -290,7 +290,7 @@ def count_empty(tx: Connection, before: datetime) -> int:
 
 
 # Everybody who follows events is named here: they have taken up what they wanted of the row.
-_WAS_TAKEN_UP: Final = event.c.fanned_at.is_not(None)
+_WAS_TAKEN_UP: Final = event.c.fanned_at.is_not(None) & event.c.evaluated_at.is_not(None)
 
 
 def forget_events(tx: Connection, before: datetime, limit: int) -> int:

@@ -16,6 +16,7 @@ from entrepot.catalog.files import queries as files
 from entrepot.catalog.files.blocks import begin_block
 from entrepot.catalog.files.keep import keep
 from entrepot.catalog.files.model import NewBlock, NewFile
+from entrepot.db.dump import dumped_tables
 from entrepot.db.task_tables import kept_block
 from entrepot.oci.digest import Digest
 from entrepot.settings import Settings
@@ -46,6 +47,12 @@ def test_what_is_deleted_while_a_backup_is_at_work_is_in_it_and_goes_afterwards(
     assert assert_clean(restored).manifests == 1
     world.collect()
     assert world.files() == set()
+
+
+def test_no_row_of_a_backup_needs_one_that_stays_behind() -> None:
+    dumped = dumped_tables()
+    needed = {key.column.table for table in dumped for key in table.foreign_keys}
+    assert needed <= set(dumped)
 
 
 # --- files that no manifest names -------------------------------------------------------------------------------------

@@ -4,20 +4,18 @@ RE2 takes time linear in the name whatever the expression, and bounded memory; s
 references.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import re2 as _re2
 
 from entrepot.errors import Kind, Problem
+from entrepot.oci.filters import split_filter
 
 FILTERS_LIMIT: Final = 50
 _LENGTH: Final = 256
 _MEMORY: Final = 1 << 20
 re2: Final[Any] = _re2  # it has no types
-# Colons of (?:...) and (?i:...) are part of an expression.
-_COLON: Final = re.compile(r"(?<!\?)(?<!\?[imsU-])(?<!\?[imsU-]{2}):")
 
 
 class Pattern(Protocol):
@@ -36,8 +34,8 @@ class Filter:
 
 def parse_filter(text: str, member: str) -> Filter:
     """Raises RESOURCE_INVALID."""
-    parts = _COLON.split(text)
-    if len(parts) != 2 or not all(parts):  # noqa: PLR2004  a repository and a tag
+    parts = split_filter(text)
+    if parts is None:
         reason = "a filter is REPOSITORY:TAG, two regular expressions with one colon between them"
         raise Problem(Kind.RESOURCE_INVALID, target=member, reason=reason)
     repository, tag = (_compiled(part, member) for part in parts)

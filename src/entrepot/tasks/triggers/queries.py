@@ -1,12 +1,15 @@
-"""SQL of timers and of evaluations."""
+"""SQL of timers, of source triggers and of evaluations."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from entrepot.db.task_tables import task_evaluation, task_run, task_timer
+from entrepot.db.task_tables import task_evaluation, task_run, task_source, task_timer
+from entrepot.tasks.runs.model import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,85 @@ def set_due(tx: Connection, timer: Timer, due_at: datetime | None) -> None:
         tx.execute(update(task_timer).where(*ours).values(due_at=due_at))
 
 
+# --- source triggers --------------------------------------------------------------------------------------------------
+
+
+class Source(NamedTuple):
+    """A source trigger of a task. ``secret``: sealed; ``seen``: JSON; ``due_at``: None: never."""
+
+    id: int
+    task_id: int
+    name: str
+    hook: str
+    secret: str
+    delivered_at: datetime | None
+    repository: str
+    branch: str
+    seen: str | None
+    due_at: datetime | None
+    checked_at: datetime | None
+    failures: int
+    problem: str | None
+
+
+_SOURCES: Final = select(*(task_source.c[name] for name in Source._fields))
+
+
+def sources_of(tx: Connection, task_id: int) -> list[Source]:
+    """By their names."""
+    rows = tx.execute(_SOURCES.where(task_source.c.task_id == task_id).order_by(task_source.c.name))
+    return [Source(*row) for row in rows]
+
+
+def find_hook(tx: Connection, hook: str) -> Source | None:
+    row = tx.execute(_SOURCES.where(task_source.c.hook == hook)).one_or_none()
+    return None if row is None else Source(*row)
+
+
+def find_source(tx: Connection, source_id: int) -> Source | None:
+    row = tx.execute(_SOURCES.where(task_source.c.id == source_id)).one_or_none()
+    return None if row is None else Source(*row)
+
+
+def hold_source(tx: Connection, source_id: int) -> Source | None:
+    """The same, and nobody else evaluates what happens to it until the transaction has ended."""
+    row = tx.execute(_SOURCES.where(task_source.c.id == source_id).with_for_update()).one_or_none()
+    return None if row is None else Source(*row)
+
+
+def insert_source(tx: Connection, values: Mapping[str, object]) -> None:
+    tx.execute(insert(task_source).values(values))
+
+
+def update_source(tx: Connection, source_id: int, values: Mapping[str, object]) -> None:
+    tx.execute(update(task_source).where(task_source.c.id == source_id).values(values))
+
+
+def delete_source(tx: Connection, source_id: int) -> None:
+    tx.execute(delete(task_source).where(task_source.c.id == source_id))
+
+
+def take_due_sources(tx: Connection, now: datetime, until: datetime, limit: int) -> list[int]:
+    """Some that are due, which are not until then; whoever looks at one says when it is due again."""
+    due = (
+        select(task_source.c.id)
+        .where(task_source.c.due_at <= now)
+        .order_by(task_source.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = list(tx.execute(due).scalars())
+    tx.execute(update(task_source).where(task_source.c.id.in_(taken)).values(due_at=until))
+    return taken
+
+
+# --- evaluations ------------------------------------------------------------------------------------------------------
+
+
+# Of the evaluations of source triggers.
+SOURCE: Final = "source"
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """What a trigger makes of one thing: ``kind``, ``trigger`` and ``key`` say which."""
@@ -90,6 +172,41 @@ class Told:
     run: str | None
 
 
+class Waiting(NamedTuple):
+    """A run that no worker has taken yet, and the evaluation that began it."""
+
+    evaluation: int
+    run_id: int
+    run: str
+
+
+def find_waiting(tx: Connection, made: Evaluation, subject: str) -> Waiting | None:
+    """The newest that this trigger began, for a thing whose key begins so."""
+    row = tx.execute(
+        select(task_evaluation.c.id, task_run.c.id, task_run.c.name)
+        .join_from(task_evaluation, task_run, task_run.c.id == task_evaluation.c.run_id)
+        .where(
+            task_evaluation.c.task_id == made.task_id,
+            task_evaluation.c.kind == made.kind,
+            task_evaluation.c.trigger == made.trigger,
+            task_evaluation.c.key.startswith(subject, autoescape=True),
+            task_run.c.status == Status.QUEUED.value,
+        )
+        .order_by(task_evaluation.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else Waiting(*row)
+
+
+def set_replaced(tx: Connection, evaluation: int, reason: str) -> None:
+    """It begins no run after all: what else there is to say."""
+    tx.execute(
+        update(task_evaluation)
+        .where(task_evaluation.c.id == evaluation)
+        .values(run_id=None, reason=task_evaluation.c.reason + reason)
+    )
+
+
 def latest(tx: Connection, task_id: int, limit: int) -> list[Told]:
     """The newest first."""
     rows = tx.execute(
@@ -110,6 +227,14 @@ def latest(tx: Connection, task_id: int, limit: int) -> list[Told]:
 
 
 def delete_evaluations(tx: Connection, before: datetime, limit: int) -> int:
-    """Forget old ones, some at a time; how many."""
-    old = select(task_evaluation.c.id).where(task_evaluation.c.at < before).order_by(task_evaluation.c.at).limit(limit)
+    """Forget old ones, some at a time; how many. Of a source trigger those that began nothing: a delivery that comes
+    again after years must find the row of its commit, whose key has no blank.
+    """
+    is_needed = (task_evaluation.c.kind == SOURCE) & ~task_evaluation.c.key.contains(" ")
+    old = (
+        select(task_evaluation.c.id)
+        .where(task_evaluation.c.at < before, ~is_needed)
+        .order_by(task_evaluation.c.at)
+        .limit(limit)
+    )
     return tx.execute(delete(task_evaluation).where(task_evaluation.c.id.in_(old))).rowcount
