@@ -34,12 +34,14 @@ class FileAnswer:
 
 @dataclass(slots=True)
 class StreamAnswer:
-    """``length`` bytes in chunks. A stream that fails midway breaks the connection off: it never ends short."""
+    """``length`` bytes in chunks; None: as many as there are. A stream that fails midway breaks the connection off: it
+    never ends short.
+    """
 
     status: int
     headers: Headers
     chunks: AsyncIterator[bytes] = field(repr=False)
-    length: int = 0
+    length: int | None = 0
 
 
 AnyAnswer = Answer | FileAnswer | StreamAnswer
@@ -54,7 +56,7 @@ async def deliver(answer: AnyAnswer, send: Send, request_id: str, *, is_head: bo
     """Send the answer. A HEAD's has the length of what GET would send, and no body."""
     length = len(answer.body) if isinstance(answer, Answer) else answer.length
     headers = [*answer.headers, (b"x-request-id", request_id.encode("ascii"))]
-    if answer.status not in {204, 304}:
+    if answer.status not in {204, 304} and length is not None:
         headers.append((b"content-length", str(length).encode("ascii")))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if is_head:

@@ -17,11 +17,17 @@ class Masker:
     """For one stream, in order. What could be the beginning of a secret is held back until it is known."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        patterns = {form for secret in secrets for form in _forms(secret)}
+        self._patterns: list[bytes] = []
+        self._any: re.Pattern[bytes] | None = None
+        self._held = b""
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """From now on these are secrets too."""
+        patterns = {form for secret in secrets for form in _forms(secret)}.union(self._patterns)
         # The longest first, so that nothing of it is left where a shorter one is within it.
         self._patterns = sorted(patterns, key=len, reverse=True)
         self._any = re.compile(b"|".join(map(re.escape, self._patterns))) if patterns else None
-        self._held = b""
 
     def mask(self, chunk: bytes) -> bytes:
         """What can be shown by now."""

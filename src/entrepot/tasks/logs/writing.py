@@ -61,6 +61,11 @@ class LogWriter:
             self._state.notify_all()
         self._thread.join()
 
+    def hide(self, secrets: Iterable[str]) -> None:
+        """From now on these are secrets too."""
+        with self._state:
+            self._masker.add(secrets)
+
     def say(self, text: str) -> None:
         """A line of ours, with the time in UTC; it begins a line."""
         self.raw(f"{datetime.now(UTC):%Y/%m/%d %H:%M:%S} {text}\n".encode(), whole_lines=True)

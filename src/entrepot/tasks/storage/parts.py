@@ -1,6 +1,6 @@
 """What the handlers of task storage work with, and who gets to them: whoever holds a URL that we signed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -16,6 +16,13 @@ from entrepot.tasks.storage.signing import Signer
 _UNKNOWN_HOST: Final = "nothing of the kind is served under this host name"
 
 
+@dataclass(slots=True)
+class Streams:
+    """The logs that a worker process shows as they come. For one event loop."""
+
+    going: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """``source_bytes``: the largest source. ``idle_seconds``: how long a body may stall. ``retired``: how long bytes
@@ -27,6 +34,7 @@ class Parts:
     source_bytes: int
     idle_seconds: float
     retired: timedelta
+    streams: Streams = field(default_factory=Streams)
 
 
 class SignedUrls:

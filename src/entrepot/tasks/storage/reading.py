@@ -80,14 +80,19 @@ async def get_log(call: ManagementCall, parts: Parts) -> AnyAnswer:
     )
 
 
-def _look(tx: Connection, name: str) -> _Seen | None:
-    """None until there is a first byte, as clients expect, and when the log has gone."""
+def run_of(tx: Connection, name: str) -> int | None:
+    """The run whose log a blob's name means, by its row."""
     match = _LOG.fullmatch(name)
     if match is None or queries.find_run(tx, int(match[3])) != RunName(match[1], match[2]):
         return None
-    run = int(match[3])
-    log = find_log(tx, run)
-    if log is None or not (log.length or log.is_whole):
+    return int(match[3])
+
+
+def _look(tx: Connection, name: str) -> _Seen | None:
+    """None until there is a first byte, as clients expect, and when the log has gone."""
+    run = run_of(tx, name)
+    log = None if run is None else find_log(tx, run)
+    if run is None or log is None or not (log.length or log.is_whole):
         return None
     if log.length and log.file is None and not read_log(tx, run, 0, 1) and not _file_of(tx, run):
         return None
@@ -132,7 +137,7 @@ async def _answer(
 ) -> AnyAnswer:
     """A blob of so many bytes, or the range of it that is asked for. Raises RANGE_INVALID, what ``read`` raises."""
     if call.request.method == "HEAD":
-        return StreamAnswer(200, headers, _nothing(), length)
+        return StreamAnswer(200, headers, nothing(), length)
     asked = _range(call.request, length)
     if asked is None:
         return StreamAnswer(200, headers, await _stream(call.doors, read(ByteRange(0, length))), length)
@@ -165,6 +170,6 @@ async def _stream(doors: Doors, chunks: Iterator[bytes]) -> AsyncIterator[bytes]
     return stream()
 
 
-async def _nothing() -> AsyncIterator[bytes]:
+async def nothing() -> AsyncIterator[bytes]:
     return
     yield b""

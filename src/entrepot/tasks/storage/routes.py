@@ -7,10 +7,11 @@ from entrepot.access.model import Access, SignedUrl
 from entrepot.gate.call import Site, Surface
 from entrepot.gate.firewall import Firewall
 from entrepot.gate.management import ManagementCall
+from entrepot.tasks.storage.following import get_log
 from entrepot.tasks.storage.links import LOGS, SOURCES
 from entrepot.tasks.storage.parts import Parts, SignedUrls
 from entrepot.tasks.storage.problems import render
-from entrepot.tasks.storage.reading import get_log, get_source
+from entrepot.tasks.storage.reading import get_source
 from entrepot.tasks.storage.signing import VERSION
 from entrepot.tasks.storage.writing import put_source
 from entrepot.web.answer import AnyAnswer

@@ -27,6 +27,13 @@ def test_a_secret_is_masked_wherever_the_stream_is_cut(cuts: list[int]) -> None:
     assert masked(chunks, SECRET) == b"before *** between ****** after"
 
 
+def test_a_secret_that_is_told_later_is_masked_from_then_on() -> None:
+    masker = Masker(["first-secret"])
+    shown = masker.mask(b"later-secret first-")
+    masker.add(["later-secret"])
+    assert shown + masker.mask(b"secret later-secret.") + masker.end() == b"later-secret *** ***."
+
+
 @pytest.mark.parametrize("before", ["", "a", "ab", "abc"])
 @pytest.mark.parametrize("after", ["", "z", "yz", "xyz"])
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])

@@ -2,9 +2,11 @@
 
 import re
 import threading
+import time
 
 import pytest
 
+from entrepot.tasks.logs import writing
 from entrepot.tasks.logs.writing import LogWriter
 
 LIMIT = 1024 * 1024
@@ -92,3 +94,13 @@ def test_what_cannot_be_kept_ends_the_writing_and_is_told(kept: Kept) -> None:
         for _ in range(40):
             log.raw(b"y" * 1_000_000)
     assert kept.lost == [lost]
+
+
+def test_a_run_that_says_nothing_says_now_and_then_that_it_goes_on(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "_SILENCE_SECONDS", 0.05)
+    monkeypatch.setattr(writing, "_FLUSH_SECONDS", 0.01)
+    until = time.monotonic() + 30
+    with kept.writer():
+        while b"Still running" not in kept.content:
+            assert time.monotonic() < until
+            time.sleep(0.01)

@@ -1,0 +1,196 @@
+"""Runs that wait, and workers that choose them: order, pools, limits, hand-over. Source: issue 6, sections 1 and 5."""
+
+import os
+import signal
+from typing import Any
+
+import pytest
+from tests.integration.conftest import Until
+from tests.integration.tasks.workers.conftest import ENDS_WITHIN, StartWorker, log_of, properties, scheduled
+from tests.integration.tasks.workers.program import Record
+from tests.management import Management
+from tests.registry import Registry
+
+from entrepot.tasks.workers.queries import agents, seen
+
+WITHIN = 60.0
+POOL: Any = {"location": "eastus", "properties": {"count": 1}}
+
+
+async def pool(arm: Management, name: str = "pool1", count: int = 1) -> str:
+    path = f"{arm.registry()}/agentPools/{name}"
+    made = await arm.put(path, {"location": "eastus", "properties": {"count": count}})
+    assert made.status in {200, 201}, made.body
+    return path
+
+
+async def test_twenty_runs_keep_their_order_and_none_runs_twice(
+    arm: Management, start_worker: StartWorker, record: Record, until: Until
+) -> None:
+    for _ in range(20):
+        await scheduled(arm)
+    record.let_go()
+    for _ in range(2):
+        start_worker(task_runs=1)
+
+    async def have_ended() -> bool:
+        return len(record.runs("end")) >= 20
+
+    await until(have_ended, WITHIN)
+    begun = [int(run.partition("-")[0]) for run in record.runs("begin")]
+    assert sorted(begun) == sorted(set(begun))
+    # Two workers: a run may begin beside the one before it, and before that one's own beginning is written down.
+    assert all(abs(begun.index(run) - position) <= 1 for position, run in enumerate(sorted(begun)))
+    going = 0
+    for word, _, _ in record.lines:
+        going += {"begin": 1, "end": -1}[word]
+        assert going <= 2, record.lines
+
+
+async def test_a_run_of_a_pool_waits_for_a_worker_of_the_pool_and_says_so(
+    arm: Management, start_worker: StartWorker, record: Record, registry: Registry, until: Until
+) -> None:
+    path = await pool(arm)
+    record.let_go()
+    start_worker()
+    run = await scheduled(arm, agentPoolName="Pool1")
+    plain = await scheduled(arm)
+
+    async def has_ended(name: str = run) -> bool:
+        return (await properties(arm, name))["status"] == "Succeeded"
+
+    async def says_why() -> bool:
+        return "start one with entrepot worker --pool Pool1" in await log_of(arm, run)
+
+    await until(lambda: has_ended(plain), WITHIN)
+    await until(says_why, WITHIN)
+    told = await properties(arm, run)
+    assert (told["status"], told["agentPoolName"]) == ("Queued", "Pool1")
+    assert "entrepot worker --pool Pool1" in told["runErrorMessage"]
+    assert (await arm.post(f"{path}/listQueueStatus")).json() == {"count": 1}
+    start_worker(pool="pool1", task_runs=3)
+    await until(has_ended, WITHIN)
+    assert (await arm.post(f"{path}/listQueueStatus")).json() == {"count": 0}
+    assert {(each.agent.pool, each.agent.at_once) for each in registry.database.read(seen)} == {("", 2), ("pool1", 3)}
+    # The waiting stands before what the run says itself.
+    log = await log_of(arm, run)
+    assert log.index("Waiting for an agent") < log.index("Executing step ID")
+
+
+async def test_a_pool_of_one_registry_takes_no_runs_of_another(
+    arm: Management, start_worker: StartWorker, record: Record, until: Until
+) -> None:
+    assert (await arm.put(arm.registry("other"), {"location": "eastus", "sku": {"name": "Premium"}})).status == 201
+    record.let_go()
+    theirs = await scheduled(arm, "other", agentPoolName="pool1")
+    ours = await scheduled(arm, agentPoolName="pool1")
+    start_worker(pool="local/pool1")
+
+    async def has_ended() -> bool:
+        return (await properties(arm, ours))["status"] == "Succeeded"
+
+    async def says_why() -> bool:
+        return "--pool pool1" in (await properties(arm, theirs, "other")).get("runErrorMessage", "")
+
+    await until(has_ended, WITHIN)
+    await until(says_why, WITHIN)
+    assert (await properties(arm, theirs, "other"))["status"] == "Queued"
+
+
+@pytest.mark.parametrize("limit", ["registry", "pool"])
+async def test_a_limit_holds_runs_back_though_there_are_places(
+    arm: Management, start_worker: StartWorker, record: Record, until: Until, limit: str
+) -> None:
+    await pool(arm, count=1)
+    asked = {"agentPoolName": "pool1"} if limit == "pool" else {}
+    more = {"pool": "pool1"} if limit == "pool" else {"task_runs_per_registry": 1}
+    start_worker(task_runs=4, **more)
+    first, second = await scheduled(arm, **asked), await scheduled(arm, **asked)
+
+    async def says_why() -> bool:
+        told = (await properties(arm, second)).get("runErrorMessage", "")
+        return "as its count" in told if limit == "pool" else "task_runs_per_registry" in told
+
+    async def has_begun() -> bool:
+        return (await properties(arm, first))["status"] == "Running"
+
+    await until(says_why, WITHIN)
+    await until(has_begun, WITHIN)
+    record.let_go()
+
+    async def have_ended() -> bool:
+        return record.runs("end") == ["1-1", "2-1"]
+
+    await until(have_ended, WITHIN)
+
+
+async def test_a_run_that_waits_is_canceled_and_never_begins(
+    arm: Management, start_worker: StartWorker, record: Record, until: Until
+) -> None:
+    start_worker(task_runs=1)
+    runs = [await scheduled(arm) for _ in range(3)]
+
+    async def has_begun() -> bool:
+        return len(record.runs("begin")) == 1
+
+    await until(has_begun, WITHIN)
+    assert (await arm.post(f"{arm.registry()}/runs/{runs[1]}/cancel")).status == 200
+    assert (await properties(arm, runs[1]))["status"] == "Canceled"
+    record.let_go()
+
+    async def has_ended() -> bool:
+        return (await properties(arm, runs[2]))["status"] == "Succeeded"
+
+    await until(has_ended, WITHIN)
+    assert record.runs("begin") == ["1-1", "3-1"]
+
+
+async def test_a_worker_that_is_told_to_stop_lets_its_run_end_and_begins_no_other(
+    arm: Management, start_worker: StartWorker, record: Record, registry: Registry, until: Until
+) -> None:
+    worker = start_worker(task_runs=1, task_drain_seconds=600)
+    first, second = await scheduled(arm), await scheduled(arm)
+
+    async def has_begun() -> bool:
+        return record.runs("begin") == ["1-1"]
+
+    async def drains() -> bool:
+        return [each.drains for each in registry.database.read(agents)] == [True]
+
+    await until(has_begun, WITHIN)
+    worker.terminate()
+    await until(drains, WITHIN)
+    record.let_go()
+    worker.join(ENDS_WITHIN)
+    assert worker.exitcode == 0
+    assert (await properties(arm, first))["status"] == "Succeeded"
+    assert (await properties(arm, second))["status"] == "Queued"
+    assert registry.database.read(agents) == []
+
+
+# The third time the other worker waits at another queue of the same pool: nobody of the first one's kind is left.
+@pytest.mark.parametrize(("how", "other"), [("told", "pool1"), ("killed", "pool1"), ("killed", "local/pool1")])
+async def test_what_a_pools_worker_leaves_another_of_the_pool_begins_again(
+    arm: Management, start_worker: StartWorker, record: Record, until: Until, how: str, other: str
+) -> None:
+    first = start_worker(pool="pool1")
+    run = await scheduled(arm, agentPoolName="pool1")
+
+    async def has_begun() -> bool:
+        return record.runs("begin") == ["1-1"]
+
+    async def has_begun_again() -> bool:
+        return record.runs("begin") == ["1-1", "1-2"]
+
+    await until(has_begun, WITHIN)
+    start_worker(pool=other)
+    assert first.pid is not None
+    os.kill(first.pid, signal.SIGKILL if how == "killed" else signal.SIGTERM)
+    await until(has_begun_again, WITHIN)
+    record.let_go()
+
+    async def has_ended() -> bool:
+        return (await properties(arm, run))["status"] == "Succeeded"
+
+    await until(has_ended, WITHIN)
+    assert record.runs("end") == ["1-2"]
