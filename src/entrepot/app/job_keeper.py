@@ -160,7 +160,8 @@ def _work(settings: Settings, keeper: int) -> None:
 
         # Not before: what it imports takes a second of a processor. Nor later: only threads to come inherit it.
         os.nice(_NICENESS)
-        run(settings)
+        drain = min(settings.task_drain_seconds, settings.shutdown_seconds // 2)
+        run(settings.model_copy(update={"task_drain_seconds": drain}))
     except SettingError as error:
         log.error("cannot_work", setting=error.setting, reason=error.reason)  # noqa: TRY400  # no bug: no traceback
         sys.exit(1)

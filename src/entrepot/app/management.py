@@ -4,7 +4,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from entrepot.app.task_parts import IDENTITIES, run_parts, schedule
+from entrepot.app.task_parts import run_parts, schedule
 from entrepot.arm.authorization.assignments import role_assignments
 from entrepot.arm.authorization.definitions import role_definitions
 from entrepot.arm.descriptor import AnyResource, Ask
@@ -66,8 +66,8 @@ RESOURCES: Final[tuple[AnyResource, ...]] = (
     purging.purge_rules(purging.Registries(REGISTRIES, BELOW, find_row)),
     webhooks(Registries(REGISTRIES, BELOW, find_row, _expect_webhook_room)),
     agent_pools(_TASK_REGISTRIES, _expect_pools),
-    tasks(_TASK_REGISTRIES, IDENTITIES),
-    task_runs(_TASK_REGISTRIES, IDENTITIES, schedule),
+    tasks(_TASK_REGISTRIES),
+    task_runs(_TASK_REGISTRIES, schedule),
     runs(run_parts(_TASK_REGISTRIES)),
     *ABSENT_TYPES,
 )

@@ -8,6 +8,7 @@ from entrepot.access.sealing import Sealer
 from entrepot.app.management import RESOURCES
 from entrepot.app.parts import management_firewall
 from entrepot.app.people import SigningIn
+from entrepot.app.resource_identities import IDENTITIES
 from entrepot.arm.descriptor import Deployment
 from entrepot.arm.locations import locations
 from entrepot.arm.surface import PREFIXES, arm_surface
@@ -34,10 +35,14 @@ from entrepot.oauth.directory import problems as directory_problems
 from entrepot.oauth.directory.routes import ROUTES as DIRECTORY
 from entrepot.oauth.routes import ROUTES as OAUTH
 from entrepot.settings import Settings
+from entrepot.tasks.runs.schedule import Scheduler
+from entrepot.tasks.sources import routes as hooks
+from entrepot.tasks.sources.evaluating import Evaluator
 from entrepot.tasks.storage import parts as storage
 from entrepot.tasks.storage.links import FOLDER as STORAGE_FOLDER
 from entrepot.tasks.storage.routes import storage_surface
 from entrepot.tasks.storage.signing import Signer
+from entrepot.tasks.triggers.sources import FOLDER as HOOKS_FOLDER
 from entrepot.web.routing import RouteTable
 
 AnySurface = Surface[Any, Any]
@@ -73,9 +78,12 @@ class Surfaces:
         management = Management(site, arm_audiences(settings.scheme), _challenge, firewall)
         known = locations(settings.region, settings.locations)
         deployment = Deployment(
-            RESOURCES, settings.region, known, keeping.sealer, jobs, idle_seconds, settings.tier_limits
+            RESOURCES, settings.region, known, keeping.sealer, jobs, IDENTITIES, idle_seconds, settings.tier_limits
         )
         arm = arm_surface(site, deployment, firewall)
+        # Git servers call from anywhere.
+        open_to_all = Management(site, Audiences((), settings.scheme), _challenge, None)
+        received = hooks.Parts(Evaluator(keeping.sealer, Scheduler(keeping.sealer)), idle_seconds)
         # By the folder that their paths begin with; the data plane first, which is asked most.
         self._by_folder: tuple[tuple[str, AnySurface], ...] = (
             ("/v2/_acr", acr),  # no repository has such a name
@@ -85,6 +93,7 @@ class Surfaces:
             ("/oauth2", Surface("oauth2", RouteTable(OAUTH), data_plane, forms, render, _DATA_PLANE_HEADERS)),
             ("/entrepot", Surface("audit", RouteTable(AUDITING), management, None, render)),
             (STORAGE_FOLDER, storage_surface(site, _storage_parts(settings, keeping, v2), firewall)),
+            (HOOKS_FOLDER, Surface("hooks", RouteTable(hooks.ROUTES), open_to_all, received, render)),
             *((prefix, arm) for prefix in PREFIXES),
             (GRAPH_PREFIX, graph_surface(site, graph.Parts(idle_seconds, Turns(site.doors)), firewall)),
         )

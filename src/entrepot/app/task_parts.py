@@ -1,20 +1,20 @@
-"""What tasks need of other features: identities of the directory, and runs that resources begin."""
+"""What tasks need of other features, and runs that resources begin."""
 
-import uuid
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection
 
-from entrepot.access.queries import raise_epoch
 from entrepot.arm.descriptor import Ask
+from entrepot.arm.identities import Identity
 from entrepot.catalog.model import RegistryId
 from entrepot.errors import Kind, Problem
-from entrepot.identities import queries
-from entrepot.identities.applications import Ids, add_managed_identity
 from entrepot.tasks.context import Upload, parse_context
-from entrepot.tasks.owners import Identities, Owner, Principal, Registries
-from entrepot.tasks.resource.model import Identity
+from entrepot.tasks.owners import Owner, Registries
+from entrepot.tasks.resource.rules import expect_identities
+from entrepot.tasks.runs.acting import lent_of
 from entrepot.tasks.runs.descriptor import Parts, SourceUpload
 from entrepot.tasks.runs.documents import document
 from entrepot.tasks.runs.queries import RunRow, run_of
@@ -27,39 +27,21 @@ from entrepot.tasks.wishes import wish_of
 _WAITING: Final = timedelta(days=7)
 
 
-def _make(tx: Connection, ask: Ask, name: str) -> Principal:
-    ids = Ids(*(str(uuid.UUID(ask.new_id())) for _ in range(3)))
-    add_managed_identity(tx, ids, ask.caller.tenant, name, ask.now)
-    return Principal(ids.principal, ids.client)
-
-
-def _find(tx: Connection, ask: Ask, name: str) -> Principal | None:
-    """None too where several have the name: nobody could tell which is meant."""
-    found = queries.managed_identities_named(tx, ask.caller.tenant, name)
-    if len(found) != 1 or found[0].client_id is None:
-        return None
-    return Principal(found[0].id, found[0].client_id)
-
-
-def _remove(tx: Connection, ask: Ask, principal_id: str) -> None:  # noqa: ARG001  they have one shape
-    """With its roles."""
-    queries.delete_principal(tx, principal_id)
-    raise_epoch(tx)
-
-
-IDENTITIES: Final = Identities(_make, _find, _remove)
-
-
-def schedule(tx: Connection, ask: Ask, registry: Owner, request: RunRequest, identity: Identity | None) -> int:  # noqa: ARG001  runs have none yet
-    """Raises RESOURCE_INVALID, RESOURCE_UNKNOWN, RESOURCE_EXISTS."""
+def schedule(tx: Connection, ask: Ask, registry: Owner, request: RunRequest, identity: Identity | None) -> int:
+    """``identity``: whom the run may be, beside those of its task. Raises RESOURCE_INVALID, RESOURCE_UNKNOWN,
+    RESOURCE_EXISTS.
+    """
     sealer = ask.deployment.sealer
     wish = wish_of(tx, sealer, registry.id, request, ask.caller.principal)
+    wish = replace(wish, plan=msgspec.structs.replace(wish.plan, identities=lent_of(identity)))
+    if wish.task is None:
+        expect_identities(wish.plan.credentials, identity, ask.login_server, "credentials")
     if isinstance(parse_context(wish.plan.context), Upload):
         until = ask.now + timedelta(seconds=wish.plan.timeout) + _WAITING
         if hold_source(tx, RegistryId(registry.id), wish.plan.context, until) is None:
             reason = "there is no such upload in this registry: put the archive where listBuildSourceUploadUrl says"
             raise Problem(Kind.RESOURCE_INVALID, target="sourceLocation", reason=reason)
-    return Scheduler(sealer, ask.deployment.jobs).schedule(tx, registry.id, wish, ask.now)
+    return Scheduler(sealer).schedule(tx, registry.id, wish, ask.now)
 
 
 def _asked(tx: Connection, ask: Ask, registry: Owner, request: RunRequest) -> int:

@@ -1,17 +1,19 @@
 """The job worker: the workflows of every feature, handed to the jobs room with what they work on."""
 
 import sys
-from collections.abc import Mapping
 from datetime import timedelta
 
-from entrepot.app import task_worker
+from entrepot.access.sealing import Sealer
 from entrepot.app.audit import audit_parts
 from entrepot.app.parts import hosts_of, limits_of, new_id, open_content, open_outbound
 from entrepot.app.secret_key import open_sealer
+from entrepot.app.task_engine import found_engine
+from entrepot.app.task_site import Kept
+from entrepot.app.task_worker import task_work
 from entrepot.app.upkeep import open_existing, waits_of
 from entrepot.arm.operations import jobs as operations
 from entrepot.auditing import jobs as auditing
-from entrepot.db.database import Database
+from entrepot.content.model import ContentStore
 from entrepot.identities import jobs as identities
 from entrepot.jobs.model import Workflow
 from entrepot.jobs.run import Body
@@ -34,12 +36,16 @@ def run(settings: Settings) -> None:
     """Work until SIGTERM, as the whole of this process. Raises SettingError, ``Problem``."""
     configure_logs(settings.log_format or ("console" if sys.stderr.isatty() else "json"), settings.log_level)
     database = open_existing(settings)
-    worker_process(database, bodies(settings, database))
+    store, sealer = open_content(settings), open_sealer(settings)
+    work = task_work(settings, database, Kept(store, sealer), found_engine(settings, database))
+    # Beside a pool's runs a worker does nothing: its machine may belong to others.
+    others = {} if settings.pool is not None else {**bodies(settings, store, sealer), **work.upkeep}
+    worker_process(database, {**others, **work.runs}, intake=work.intake)
 
 
-def bodies(settings: Settings, database: Database) -> Mapping[Workflow, Body]:
-    """Every workflow there is, with its body. Raises SettingError."""
-    store, sealer, limits = open_content(settings), open_sealer(settings), limits_of(settings)
+def bodies(settings: Settings, store: ContentStore, sealer: Sealer) -> dict[Workflow, Body]:
+    """What any worker does that belongs to no pool, but for tasks. Raises SettingError."""
+    limits = limits_of(settings)
     habits = Habits(limits.blob_bytes, limits.unlinked_grace)
     return {
         **retention.workflows(
@@ -54,6 +60,5 @@ def bodies(settings: Settings, database: Database) -> Mapping[Workflow, Body]:
         **imports.workflows(Works(store, habits, new_id), open_outbound(settings), sealer),
         **identities.workflows(sealer, timedelta(days=settings.signing_key_days)),
         **tasks.WORKFLOWS,
-        **task_worker.workflows(settings, database, store, sealer),
         **webhooks.workflows(webhooks.Parts(sealer, open_outbound(settings), hosts_of(settings).login_server)),
     }

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ByteSize, ConfigDict, Field, model_validator
 from entrepot.settings.values import (
     DAY,
     DEFAULT_DOMAIN,
+    AgentPool,
     BlobUrl,
     Claim,
     ClientId,
@@ -36,6 +37,7 @@ from entrepot.settings.values import (
     SecretKey,
     SyslogUrl,
     TaskImages,
+    TaskVaults,
     Texts,
     TierLimits,
     is_loopback,
@@ -264,14 +266,35 @@ class Settings(BaseModel):
     task_engine: Location = Field(
         default=Path("/var/run/docker.sock"), description="Socket of the container engine that runs tasks."
     )
+    pool: AgentPool | None = Field(
+        default=None,
+        description="Agent pool whose runs the worker takes, and nothing else: NAME, or REGISTRY/NAME for that of one "
+        "registry alone. Without it: runs without a pool, and all other work in the background.",
+    )
     task_runs: Annotated[int, Field(ge=0, le=1000)] = Field(
         default=2, description="Runs of tasks that a worker has at once; 0: it takes none."
+    )
+    task_runs_per_registry: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None, description="Runs of tasks that one registry has at once. Without it: as many as workers take."
+    )
+    task_drain_seconds: Annotated[int, Field(ge=0, le=86_400)] = Field(
+        default=60,
+        description="How long a worker that is told to stop lets its runs end before others begin them again; under "
+        "serve at most half of the time that the server itself has to stop.",
     )
     task_memory_bytes: Annotated[ByteSize, Field(ge=32 * _MIB)] | None = Field(
         default=None, description="Memory of each container of a run. Without it: as much as the engine has."
     )
     task_processes: Annotated[int, Field(ge=10, le=1_000_000)] = Field(
         default=4096, description="Processes that each container of a run may have."
+    )
+    task_disk_bytes: Annotated[ByteSize, Field(ge=0)] = Field(
+        default=ByteSize(20 * 1024**3),
+        description="How much of its engine's disk a worker lets the build cache and images take that runs pulled.",
+    )
+    task_disk_free_bytes: Annotated[ByteSize, Field(ge=0)] = Field(
+        default=ByteSize(512 * _MIB),
+        description="With less free than this on the engine's disk, the run that wrote most to it is ended.",
     )
     task_source_bytes: Annotated[ByteSize, Field(ge=1, le=4 * 1024**3)] = Field(
         default=ByteSize(2 * 1024**3), description="Largest source of a run that a client uploads, at most 4GiB."
@@ -283,10 +306,33 @@ class Settings(BaseModel):
     task_keep_seconds: Seconds = Field(
         default=30 * DAY, description="How long runs and their logs are kept, unless they are archived."
     )
+    task_poll_seconds: Annotated[int, Field(ge=5, le=7 * DAY)] = Field(
+        default=300, description="How often the repository of a source trigger is asked for new commits."
+    )
+    task_build_cache: bool = Field(
+        default=True,
+        description="Builds leave their cache beside the images that they push, tagged cache-BRANCH-PLATFORM.",
+    )
     task_images: TaskImages = Field(
         default=(),
-        description="Images that task files name by an alias: NAME=REFERENCE, comma-separated, in place of Microsoft's "
-        "for acr, az, bash, curl and cssc.",
+        description="Images for what commands of task files begin with: NAME=REFERENCE, comma-separated. A name is an "
+        "alias: acr, which is ours, or az, bash, curl or cssc, which are Microsoft's; or the whole name of an image, "
+        "such as `mcr.microsoft.com/oryx/pack:stable`, which `az acr pack build` runs.",
+    )
+    task_egress: Literal["open", "none"] = Field(
+        default="open",
+        description="What steps of runs reach: whatever the engine's containers do, or none but one another. The tag "
+        "`entrepot.egress` of a registry or a task can close it, not open it.",
+    )
+
+    task_vaults: TaskVaults = Field(
+        default=(),
+        description="Vaults from which runs read secrets: NAME=FOLDER, comma-separated, on the worker's machine.",
+    )
+    task_base_image_seconds: Seconds = Field(
+        default=1800,
+        description="How often other registries are asked for new base images of tasks, about; pushes here are seen at "
+        "once.",
     )
 
     event_keep_seconds: Seconds = Field(
@@ -393,7 +439,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         "sparse_manifests",
     ),
     "garbage collection": ("gc_unlinked_grace_seconds", "gc_condemn_seconds", "gc_retire_seconds", "gc_rate"),
-    "tasks": _named("task_"),
+    "tasks": ("pool", *_named("task_")),
     "events": ("event_keep_seconds",),
     "audit log": (
         "audit_keep_seconds",

@@ -16,7 +16,9 @@ _HOST_NAME: Final = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,127}")
 _DN: Final = re.compile(r"[A-Za-z0-9.-]+ *=[^\x00]+")
 _SCOPE: Final = re.compile(r"[!#-\[\]-~]{1,256}")  # RFC 6749 section 3.3
+_AGENT_POOL: Final = re.compile(r"([A-Za-z0-9]{5,50}/)?[A-Za-z0-9-]{3,20}")
 _REGION: Final = re.compile(r"[a-z][a-z0-9]{0,31}")
+_VAULT: Final = re.compile(r"[A-Za-z0-9-]{1,63}")
 _TIER_LIMIT: Final = re.compile(r"[A-Za-z]+\.[A-Za-z]+ *= *[A-Za-z0-9.]+")
 _DATABASES: Final = ("postgresql", "sqlite")
 _STORES: Final = ("file", "s3", "az", "gs")
@@ -189,10 +191,23 @@ def _a_tier_limit(value: str) -> str:
     return value
 
 
+def _an_agent_pool(value: str) -> str:
+    if _AGENT_POOL.fullmatch(value) is None:
+        raise ValueError("use NAME, or REGISTRY/NAME, of an agent pool: 3 to 20 letters, digits and -")
+    return value.lower()
+
+
 def _a_task_image(value: str) -> str:
     name, sign, reference = value.partition("=")
-    if not sign or not name.isalnum() or not reference or any(each.isspace() for each in reference):
+    if not (sign and name and reference) or any(each.isspace() for each in value):
         raise ValueError("use NAME=REFERENCE, such as bash=registry.example.com/tools/bash:5, comma-separated")
+    return value
+
+
+def _a_task_vault(value: str) -> str:
+    name, sign, folder = value.partition("=")
+    if not sign or _VAULT.fullmatch(name) is None or not folder or "\0" in folder:
+        raise ValueError("use NAME=FOLDER, such as builds=/etc/entrepot/vaults/builds, comma-separated")
     return value
 
 
@@ -241,6 +256,8 @@ Claim = Annotated[str, Field(min_length=1, max_length=256)]
 Scopes = Annotated[tuple[Annotated[str, AfterValidator(_a_scope)], ...], BeforeValidator(_split_at_spaces)]
 Texts = Annotated[tuple[Claim, ...], BeforeValidator(_split_at_commas)]
 TaskImages = Annotated[tuple[Annotated[str, AfterValidator(_a_task_image)], ...], BeforeValidator(_split_at_commas)]
+AgentPool = Annotated[str, AfterValidator(_an_agent_pool)]
+TaskVaults = Annotated[tuple[Annotated[str, AfterValidator(_a_task_vault)], ...], BeforeValidator(_split_at_commas)]
 TierLimits = Annotated[tuple[Annotated[str, AfterValidator(_a_tier_limit)], ...], BeforeValidator(_split_at_commas)]
 # What a group is called outside, and its id or display name here.
 GroupMap = Annotated[tuple[tuple[Claim, Claim], ...], BeforeValidator(_groups)]

@@ -25,12 +25,40 @@ def shown(*, default: T) -> T:
     return field(default_factory=lambda: copy(default))
 
 
+_ARCHITECTURE: Final = "(amd64|x86|386|arm64|arm)(/v[678])?"
+
+
 class Platform(Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What a build is for. In the case that it was written in, as ACR keeps it."""
+    """What a build is for. In the case that it was written in, as ACR keeps it.
+
+    ``architecture``: of a quick build or a task of a Dockerfile also several, comma-separated, with their variants
+    (``amd64,arm64,arm/v7``), which ACR does not know: an index of them is pushed.
+    """
 
     os: Annotated[str, Meta(pattern="(?i)^(linux|windows)$")]
-    architecture: Annotated[str, Meta(pattern="(?i)^(amd64|x86|386|arm|arm64)$")] | None = None
+    architecture: Annotated[str, Meta(pattern=f"(?i)^{_ARCHITECTURE}(,{_ARCHITECTURE}){{0,7}}$")] | None = None
     variant: Annotated[str, Meta(pattern="(?i)^v[678]$")] | None = None
+
+
+class BaseImageKind(StrEnum):
+    """Whether a built image stands on it, or only its build needs it."""
+
+    RUNTIME = "Runtime"
+    BUILDTIME = "BuildTime"
+
+
+class BaseImage(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What a task's builds stand on. Without ``tag``: a digest says which. ``digest``: what the last run built on."""
+
+    type: BaseImageKind
+    registry: str
+    repository: str
+    tag: str | None = None
+    digest: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.registry}/{self.repository}:{self.tag or ''}"
 
 
 class AgentConfiguration(Struct, frozen=True, rename="camel"):
@@ -57,6 +85,14 @@ class SetValue(Struct, frozen=True, rename="camel", omit_defaults=True):
     type: str = shown(default="SetValue")
 
 
+class Attestation(StrEnum):
+    """What is to be said of an image beside it. ACR knows none."""
+
+    PROVENANCE = "provenance"
+    SBOM = "sbom"
+
+
+Attestations = Annotated[list[Attestation], Meta(max_length=2)]
 Arguments = Annotated[list[Argument], Meta(max_length=500)]
 Values = Annotated[list[SetValue], Meta(max_length=500)]
 

@@ -1,8 +1,8 @@
-"""What this room needs of others: registries, and managed identities of the directory."""
+"""What this room needs of another: registries."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -39,19 +39,3 @@ class Registries:
         if registry is None:
             raise unknown(self.resource, ask.id.rpartition("/registries/")[0] + f"/registries/{ask['registry']}")
         return registry
-
-
-class Principal(NamedTuple):
-    """A managed identity."""
-
-    id: str
-    client_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Identities:
-    """Managed identities. ``make`` one of this name; ``find`` the one of a name; ``remove`` one by its id."""
-
-    make: Callable[[Connection, Ask, str], Principal]
-    find: Callable[[Connection, Ask, str], Principal | None]
-    remove: Callable[[Connection, Ask, str], None]

@@ -13,7 +13,7 @@ from entrepot.tasks.resource import queries
 from entrepot.tasks.resource.model import DockerStep, EncodedTaskStep, FileTaskStep, Status, TaskSettings
 from entrepot.tasks.resource.queries import TaskRow
 from entrepot.tasks.resource.tasks import full_settings
-from entrepot.tasks.runs.model import RunType, Tick
+from entrepot.tasks.runs.model import ImageUpdate, PushedImage, RunType, Tick
 from entrepot.tasks.runs.plan import Planned, QuickRequest, planned
 from entrepot.tasks.runs.requests import (
     DockerBuildRequest,
@@ -57,6 +57,15 @@ def wish_of_tick(sealer: Sealer, row: TaskRow, tick: Tick) -> Wish:
     return Wish(replace(plan, tick=tick), secrets, RunType.AUTO, row.name, settings.agent_pool_name)
 
 
+def wish_of_change(sealer: Sealer, row: TaskRow, change: ImageUpdate | PushedImage, chain: tuple[str, ...]) -> Wish:
+    """The run of a task that a changed base image, or a push, begins. Raises RESOURCE_INVALID."""
+    settings = full_settings(sealer, row)
+    plan, secrets = of_task(settings, TaskStepOverrides(), "")
+    update, pushed = (change, None) if isinstance(change, ImageUpdate) else (None, change)
+    plan = replace(plan, image_update=update, pushed=pushed, chain=chain)
+    return Wish(plan, secrets, RunType.AUTO, row.name, settings.agent_pool_name)
+
+
 def _task(tx: Connection, registry_id: int, request: TaskRunRequest) -> TaskRow:
     name = (request.task_id or "").rpartition("/")[2] or request.task_name or ""
     row = None if not name or "\0" in name else queries.find_task(tx, registry_id, name)
@@ -93,6 +102,7 @@ def _request(settings: TaskSettings, overrides: TaskStepOverrides) -> QuickReque
                 no_cache=step.no_cache,
                 target=overrides.target or step.target,
                 arguments=_over(step.arguments, overrides.arguments),
+                attestations=step.attestations,
                 timeout=timeout,
                 agent_configuration=agent,
                 source_location=context,

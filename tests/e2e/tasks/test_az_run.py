@@ -1,5 +1,6 @@
 """``az acr run``, ``az acr task`` and ``az acr taskrun``: steps, tasks by name, cancels, timers (ACR-TASKS 2, 5, 6)."""
 
+import json
 import os
 import signal
 import time
@@ -7,7 +8,10 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.az.cli import Az
-from tests.e2e.tasks.conftest import TOOLS, Site
+from tests.e2e.clients import Shell
+from tests.e2e.layouts import OCI_EMPTY, OCI_MANIFEST, Descriptor, sha256
+from tests.e2e.namespaces import ADDRESS
+from tests.e2e.tasks.conftest import PORT, TOOLS, Site
 from tests.e2e.tasks.test_az_build import tags
 from tests.faults.serve.seen import processes_of
 
@@ -108,10 +112,74 @@ def test_a_run_is_canceled_within_seconds(az: Az, site: Site) -> None:
     assert "sleep" not in site.docker.run("docker", "ps", "--no-trunc")
 
 
-def test_a_timer_begins_a_run(az: Az, repository: str) -> None:
+def test_acr_purge_runs_without_the_internet(az: Az, source: Path, repository: str) -> None:
+    for tag in ("dev-1", "dev-2", "v1"):
+        az.run("acr", "build", "--registry", "local", "--image", f"{repository}:{tag}", str(source))
+    purge = f"acr purge --filter '{repository}:dev' --ago 0d --untagged"
+    said = az.run("acr", "run", "--registry", "local", "--cmd", f"{purge} --dry-run", "/dev/null")
+    assert "Number of tags to be deleted: 2" in said, said
+    said = az.run("acr", "run", "--registry", "local", "--cmd", purge, "/dev/null")
+    assert "Number of deleted tags: 2" in said, said
+    assert tags(az, repository) == ["v1"]
+
+
+def test_an_artifact_of_the_registry_is_a_run_s_source(az: Az, site: Site, shell: Shell, repository: str) -> None:
+    steps = f"version: v1.1.0\nsteps:\n  - cmd: $Registry/{TOOLS} cat greeting\n"
+    push_artifact(site, shell, repository, {"acb.yaml": steps.encode(), "greeting": b"hello from an artifact\n"})
+    where = f"oci://{site.server.login_server}/{repository}:v1"
+    said = az.run("acr", "run", "--registry", "local", "--file", "acb.yaml", where)
+    assert "hello from an artifact" in said, said
+
+
+def push_artifact(site: Site, shell: Shell, repository: str, files: dict[str, bytes]) -> None:
+    """As clients of ORAS do: a layer for each file, with its name as its title; tagged v1."""
+    server, inside = site.server, site.inside.of(shell)
+
+    def send(method: str, path: str, content: bytes, media_type: str) -> None:
+        words = ["curl", "--silent", "--show-error", "--fail", "--cacert", server.ca, "--request", method]
+        words += ["--user", f"{server.user}:{server.password}", "--header", f"content-type: {media_type}"]
+        url = f"https://{server.login_server}/v2/{repository}/{path}"
+        inside.run(*words, "--data-binary", "@-", url, stdin=content)
+
+    def push(content: bytes, media_type: str, **annotations: str) -> dict[str, object]:
+        send("POST", f"blobs/uploads/?digest={sha256(content)}", content, "application/octet-stream")
+        title = {f"org.opencontainers.image.{name}": value for name, value in annotations.items()}
+        return Descriptor(media_type, sha256(content), len(content), {"annotations": title} if title else {}).json
+
+    layers = [push(content, "application/octet-stream", title=name) for name, content in files.items()]
+    manifest = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": push(b"{}", OCI_EMPTY), "layers": layers}
+    send("PUT", "manifests/v1", json.dumps(manifest).encode(), OCI_MANIFEST)
+
+
+def test_a_registry_s_tag_takes_the_network_away_from_its_runs(az: Az, site: Site) -> None:
+    """What a step asked for would come from the server, which the network of an open run reaches."""
+    ask = f"$Registry/{TOOLS} nc -w 5 {ADDRESS} {PORT}"
+    az.run("acr", "update", "--name", "local", "--tags", "entrepot.egress=none", "--output", "none")
+    try:
+        said = az.refused("acr", "run", "--registry", "local", "--cmd", ask, "/dev/null")
+    finally:
+        az.run("acr", "update", "--name", "local", "--tags", "", "--output", "none")
+    assert "its egress is none" in said, said
+    assert any(reason in said for reason in ("unreachable", "No route", "timed out")), said
+
+
+def test_a_timer_begins_a_run(az: Az, source: Path, repository: str) -> None:
+    """That purges, as people have them do."""
+    az.run(
+        "acr",
+        "build",
+        "--registry",
+        "local",
+        "--image",
+        f"{repository}:dev",
+        "--image",
+        f"{repository}:v1",
+        str(source),
+    )
     of = ["--registry", "local", "--name", task_name(repository)]
+    purge = f"acr purge --filter '{repository}:dev' --ago 0d"
     every = ["--schedule", "* * * * *"]
-    az.run("acr", "task", "create", *of, "--context", "/dev/null", "--cmd", HELLO, *every, "--output", "none")
+    az.run("acr", "task", "create", *of, "--context", "/dev/null", "--cmd", purge, *every, "--output", "none")
     until = time.monotonic() + 150
     while not (found := az.json("acr", "task", "list-runs", *of)):
         assert time.monotonic() < until
@@ -120,6 +188,7 @@ def test_a_timer_begins_a_run(az: Az, repository: str) -> None:
     assert final(az, found[-1]["runId"])["status"] == "Succeeded"
     assert found[-1]["timerTrigger"]["timerTriggerName"] == "t1"
     assert found[-1]["runType"] == "AutoRun"
+    assert tags(az, repository) == ["v1"]
 
 
 def test_a_run_whose_worker_is_killed_begins_again_and_nothing_is_left_of_it(az: Az, site: Site) -> None:

@@ -52,12 +52,6 @@ async def test_who_may_not_write_it_is_not_told_more(registry: Registry) -> None
     assert (await guest.put(f"{guest.registry()}/tasks/first", {})).status == 403
 
 
-async def test_an_identity_of_a_registry_is_refused_and_none_is_not(arm: Management) -> None:
-    refused = await arm.patch(arm.registry(), {"identity": {"type": "systemAssigned"}})
-    assert (refused.status, refused.json()["error"]["target"]) == (400, "identity.type")
-    assert (await arm.patch(arm.registry(), {"identity": {"type": "None"}})).status == 200
-
-
 async def test_the_providers_operations_are_listed(arm: Management) -> None:
     listed = (await arm.get("/providers/Microsoft.ContainerRegistry/operations")).json()["value"]
     names = {operation["name"]: operation["isDataAction"] for operation in listed}

@@ -26,6 +26,7 @@ _NO_SOURCE: Final = (
     "or msi clientID/aadResourceId for msi authentication"
 )
 _CACHES: Final = frozenset({"", "enabled", "disabled"})
+ATTESTATIONS: Final = ("provenance", "sbom")
 
 # What is wrong, and with which part of the file.
 Fault = tuple[str, Path]
@@ -133,11 +134,19 @@ def _step(step: Step, at: int, volumes: set[str]) -> Iterator[Fault]:
     yield from _kind(step)
     yield from _mounts(step, volumes)
     yield from _when(step, step_id(step, at))
-    if step.cache.lower() not in _CACHES:
-        yield "invalid value for cache property. Valid values are 'enabled', 'disabled'", ("cache",)
+    yield from _beside(step)
     for index, each in enumerate(step.env):
         if "=" not in each:
             yield f"cannot parse step environment variable {each} correctly", ("env", index)
+
+
+def _beside(step: Step) -> Iterator[Fault]:
+    """What a build leaves beside its image."""
+    if step.cache.lower() not in _CACHES:
+        yield "invalid value for cache property. Valid values are 'enabled', 'disabled'", ("cache",)
+    for index, each in enumerate(step.attestations):
+        if each not in ATTESTATIONS:
+            yield f"invalid attestation {each!r}. Valid values are 'provenance', 'sbom'", ("attestations", index)
 
 
 def _kind(step: Step) -> Iterator[Fault]:

@@ -84,6 +84,10 @@ class Step(Struct, frozen=True, rename="camel", kw_only=True):
     isolation: Annotated[str, Meta(description="Isolation of a Windows container.")] = ""
     cpus: Annotated[str, Meta(description="How many processors it may use.")] = ""
     cache: Annotated[str, Meta(description="Of a build: enabled or disabled.")] = ""
+    attestations: Annotated[
+        list[str],
+        Meta(description="Of a build: provenance, sbom; kept beside the image when it is pushed. Not known to ACR."),
+    ] = field(default_factory=list)
     volume_mounts: Annotated[list[VolumeMount], Meta(description="Volumes that it sees, and where.")] = field(
         default_factory=list
     )

@@ -56,6 +56,16 @@ def parse(text: str, name: str = "decoded") -> Template:
         raise TaskInvalid([Finding(f"failed to parse template: {name}. Err: {error}", _place(error))]) from error
 
 
+def function_names() -> list[str]:
+    """Of Sprig, as templates may call them."""
+    return sorted(_functions())
+
+
+def absent_functions() -> list[str]:
+    """Of Sprig, that are not here."""
+    return sorted(_ABSENT & sprig.text_func_map().keys())
+
+
 def _place(error: Exception) -> Place | None:
     found = _POSITION.search(str(error))
     return None if found is None else Place(int(found[1]), int(found[2]))
@@ -63,9 +73,7 @@ def _place(error: Exception) -> Place | None:
 
 @cache
 def _environment() -> Environment:
-    functions = {name: function for name, function in sprig.text_func_map().items() if name not in _ABSENT}
-    functions |= {name: _bounded(functions[name]) for name in _MAKING}
-    functions["b64enc"] = _b64enc_of(functions["toString"])
+    functions = _functions()
     return Environment(
         functions=functions,
         sandbox=SandboxPolicy(
@@ -80,6 +88,12 @@ def _environment() -> Environment:
         # As in ACR's engine: a key that is not there is nothing, and a key below it is an error.
         missing_key="zero",
     )
+
+
+def _functions() -> dict[str, Callable[..., object]]:
+    functions = {name: function for name, function in sprig.text_func_map().items() if name not in _ABSENT}
+    functions |= {name: _bounded(functions[name]) for name in _MAKING}
+    return functions | {"b64enc": _b64enc_of(functions["toString"])}
 
 
 def _bounded(function: Callable[..., object]) -> Callable[..., object]:

@@ -7,11 +7,15 @@ from enum import StrEnum
 from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct, field
+from msgspec.structs import asdict
 
+from entrepot.arm.identities import Identity, IdentityBody
 from entrepot.tasks.model import (
     TIMEOUT,
     AgentConfiguration,
     Arguments,
+    Attestations,
+    BaseImage,
     Credentials,
     Encoded,
     Names,
@@ -22,7 +26,8 @@ from entrepot.tasks.model import (
     shown,
 )
 
-Name = Annotated[str, Meta(min_length=1, max_length=128)]
+# PostgreSQL takes no NUL.
+Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00]*$")]
 
 
 class Status(StrEnum):
@@ -44,6 +49,7 @@ class DockerStep(Struct, frozen=True, rename="camel", omit_defaults=True, kw_onl
     no_cache: bool = shown(default=False)
     target: Text | None = None
     arguments: Arguments = shown(default=[])
+    attestations: Attestations = []
     context_path: Text | None = None
     context_access_token: Text | None = None
 
@@ -155,10 +161,23 @@ class BaseImageTrigger(Struct, frozen=True, rename="camel", omit_defaults=True):
     update_trigger_payload_type: PayloadType | None = None
 
 
+Patterns = Annotated[list[Annotated[str, Meta(min_length=1, max_length=255)]], Meta(min_length=1, max_length=50)]
+
+
+class EventTrigger(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A push to the registry begins a run: one whose repository and tag fit a pattern each. Ours, not ACR's."""
+
+    name: Name
+    repositories: Patterns
+    tags: Patterns = shown(default=["*"])
+    status: Status = shown(default=Status.ENABLED)
+
+
 class Triggers(Struct, frozen=True, rename="camel", omit_defaults=True):
     timer_triggers: Annotated[list[TimerTrigger], Meta(max_length=50)] = []
     source_triggers: Annotated[list[SourceTrigger], Meta(max_length=50)] = []
     base_image_trigger: BaseImageTrigger | None = None
+    event_triggers: Annotated[list[EventTrigger], Meta(max_length=50)] = []
 
 
 # --- tasks ------------------------------------------------------------------------------------------------------------
@@ -179,36 +198,6 @@ class TaskSettings(Struct, frozen=True, rename="camel", omit_defaults=True, kw_o
     is_system_task: bool = shown(default=False)
 
 
-class IdentityType(StrEnum):
-    NONE = "None"
-    SYSTEM = "SystemAssigned"
-    USER = "UserAssigned"
-    BOTH = "SystemAssigned, UserAssigned"
-
-
-class UserIdentity(Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A managed identity that was made by itself; its ids can only be read."""
-
-    principal_id: str | None = None
-    client_id: str | None = None
-
-
-class IdentityBody(Struct, frozen=True, rename="camel"):
-    """``user_assigned_identities``: by their resource ids."""
-
-    type: IdentityType = IdentityType.NONE
-    user_assigned_identities: Annotated[dict[str, UserIdentity], Meta(max_length=32)] = {}
-
-
-class Identity(Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Who runs are. ``principal_id``: of the identity that belongs to the resource alone."""
-
-    type: IdentityType
-    principal_id: str | None = None
-    tenant_id: str | None = None
-    user_assigned_identities: dict[str, UserIdentity] = {}
-
-
 class TaskBody(Struct, frozen=True):
     location: str = ""
     tags: dict[str, str] = {}
@@ -221,7 +210,41 @@ class Moments(Struct, frozen=True, rename="camel"):
     last_modified_at: str
 
 
+class ShownDockerStep(DockerStep, frozen=True, rename="camel", omit_defaults=True, tag_field="type", tag="Docker"):
+    """``base_image_dependencies``, here and below: what its builds stand on. Nobody writes that."""
+
+    base_image_dependencies: list[BaseImage] = []
+
+
+class ShownFileTaskStep(
+    FileTaskStep, frozen=True, rename="camel", omit_defaults=True, tag_field="type", tag="FileTask"
+):
+    base_image_dependencies: list[BaseImage] = []
+
+
+class ShownEncodedTaskStep(
+    EncodedTaskStep, frozen=True, rename="camel", omit_defaults=True, tag_field="type", tag="EncodedTask"
+):
+    base_image_dependencies: list[BaseImage] = []
+
+
+ShownStep: TypeAlias = ShownDockerStep | ShownFileTaskStep | ShownEncodedTaskStep
+
+
+def shown_step(step: Step | None, bases: list[BaseImage]) -> ShownStep | None:
+    match step:
+        case DockerStep():
+            return ShownDockerStep(**asdict(step), base_image_dependencies=bases)
+        case FileTaskStep():
+            return ShownFileTaskStep(**asdict(step), base_image_dependencies=bases)
+        case EncodedTaskStep():
+            return ShownEncodedTaskStep(**asdict(step), base_image_dependencies=bases)
+        case None:
+            return None
+
+
 class TaskProperties(TaskSettings, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
+    step: ShownStep | None = None
     creation_date: str
     provisioning_state: str = shown(default="Succeeded")
 

@@ -47,6 +47,12 @@ def task_of(tx: Connection, task_id: int) -> TaskRow:
     return TaskRow(*tx.execute(_TASKS.where(task.c.id == task_id)).one())
 
 
+def find_task_of(tx: Connection, task_id: int) -> TaskRow | None:
+    """By its row's id, where it may have been deleted."""
+    row = tx.execute(_TASKS.where(task.c.id == task_id)).one_or_none()
+    return None if row is None else TaskRow(*row)
+
+
 def tasks(tx: Connection, registry_id: int, after: str, limit: int) -> list[TaskRow]:
     """In the order of their names, in lower case."""
     rows = tx.execute(

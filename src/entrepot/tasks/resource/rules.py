@@ -6,15 +6,16 @@ Source: ACR-TASKS 5.1 to 5.5. What is wrong is told when a task is written, not 
 import base64
 import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
+from entrepot.arm.identities import Identity
 from entrepot.errors import Kind, Problem
 from entrepot.remote.place import parse_host
-from entrepot.tasks.context import ContextInvalid, Git, Upload, parse_context
+from entrepot.tasks.context import ContextInvalid, Git, Upload, is_reference, parse_context
 from entrepot.tasks.dockerfile import DockerfileInvalid, bases
 from entrepot.tasks.language import aliases, templates
 from entrepot.tasks.language.findings import TaskInvalid
@@ -22,6 +23,7 @@ from entrepot.tasks.language.reading import Given, Run, read_task
 from entrepot.tasks.model import Credentials, CustomRegistry, SecretKind, SourceRegistry
 from entrepot.tasks.resource.model import (
     EncodedTaskStep,
+    EventTrigger,
     SourceTrigger,
     Status,
     Step,
@@ -29,7 +31,9 @@ from entrepot.tasks.resource.model import (
     TimerTrigger,
     Triggers,
 )
+from entrepot.tasks.runs.acting import CALLER, faults, lent_of, plain
 from entrepot.tasks.schedule import ScheduleInvalid, parse_schedule
+from entrepot.tasks.triggers.events.patterns import REPOSITORY, TAG
 
 SYSTEM_TASK: Final = "quicktask"
 _TASK: Final = re.compile(r"[A-Za-z0-9_-]{5,50}")
@@ -161,10 +165,13 @@ def _expect_triggers(trigger: Triggers) -> None:
     _expect_unique((each.name for each in trigger.timer_triggers), "trigger.timerTriggers", "name")
     _expect_unique((each.schedule for each in trigger.timer_triggers), "trigger.timerTriggers", "schedule")
     _expect_unique((each.name for each in trigger.source_triggers), "trigger.sourceTriggers", "name")
+    _expect_unique((each.name for each in trigger.event_triggers), "trigger.eventTriggers", "name")
     for place, timer in enumerate(trigger.timer_triggers):
         _expect_timer(timer, f"trigger.timerTriggers[{place}]")
     for place, source in enumerate(trigger.source_triggers):
         _expect_source(source, f"trigger.sourceTriggers[{place}]")
+    for place, event in enumerate(trigger.event_triggers):
+        _expect_event(event, f"trigger.eventTriggers[{place}]")
     told = None if trigger.base_image_trigger is None else trigger.base_image_trigger.update_trigger_endpoint
     if told is not None and not _is_address(told):
         raise _invalid("trigger.baseImageTrigger.updateTriggerEndpoint", "it is an http or https address")
@@ -192,12 +199,22 @@ def _expect_source(source: SourceTrigger, target: str) -> None:
     if auth is not None and not auth.token:
         reason = "a token is told, or nothing of the kind"
         raise _invalid(f"{target}.sourceRepository.sourceControlAuthProperties.token", reason)
+    branch = source.source_repository.branch
+    if branch and not is_reference(branch):
+        raise _invalid(f"{target}.sourceRepository.branch", "it is the name of one branch")
     try:
         context = parse_context(source.source_repository.repository_url)
     except ContextInvalid as error:
         raise _invalid(url, str(error)) from error
     if not isinstance(context, Git):
         raise _invalid(url, "a git repository is expected: https://HOST/REPOSITORY.git")
+
+
+def _expect_event(event: EventTrigger, target: str) -> None:
+    for member, rule, patterns in (("repositories", REPOSITORY, event.repositories), ("tags", TAG, event.tags)):
+        if not all(rule.fullmatch(pattern) for pattern in patterns):
+            reason = f"these are patterns of {member}: their characters, and * for any text"
+            raise _invalid(f"{target}.{member}", reason)
 
 
 def _is_address(text: str) -> bool:
@@ -213,6 +230,10 @@ def _is_address(text: str) -> bool:
 
 def expect_credentials(credentials: Credentials, target: str) -> None:
     """Raises RESOURCE_INVALID."""
+    source = credentials.source_registry
+    if source is not None and plain(source.identity) == CALLER:
+        reason = "a trigger has no caller: name one of the task's own identities, [system] or a client id"
+        raise Problem(Kind.RESOURCE_INVALID, target=f"{target}.sourceRegistry.identity", reason=reason)
     for server, registry in (credentials.custom_registries or {}).items():
         where = f"{target}.customRegistries.{server[:128]}"
         try:
@@ -222,6 +243,14 @@ def expect_credentials(credentials: Credentials, target: str) -> None:
         wrong = _why_no_login(registry)
         if wrong:
             raise Problem(Kind.RESOURCE_INVALID, target=where, reason=wrong)
+
+
+def expect_identities(
+    credentials: Credentials | None, identity: Identity | None, login_server: Callable[[str], str], target: str
+) -> None:
+    """Whether each identity that is named is one of these. Raises RESOURCE_INVALID."""
+    for fault in faults(credentials or Credentials(), lent_of(identity), login_server):
+        raise Problem(Kind.RESOURCE_INVALID, target=f"{target}.{fault.member}", reason=fault.reason)
 
 
 def _why_no_login(registry: CustomRegistry) -> str:

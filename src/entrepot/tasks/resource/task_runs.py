@@ -14,13 +14,13 @@ from sqlalchemy import Connection
 
 from entrepot.access.sealing import Sealer
 from entrepot.arm.descriptor import Act, Ask, Listing, Page, ResourceType
+from entrepot.arm.identities import Identity, IdentityBody, Settling, read_identity, write_identity
 from entrepot.arm.versions import TASKS
 from entrepot.errors import Kind, Problem
 from entrepot.tasks.model import Text, shown
-from entrepot.tasks.owners import Identities, Owner, Registries
+from entrepot.tasks.owners import Owner, Registries
 from entrepot.tasks.resource import queries
-from entrepot.tasks.resource.identity import Settling, read_identity, write_identity
-from entrepot.tasks.resource.model import Identity, IdentityBody, Moments
+from entrepot.tasks.resource.model import Moments
 from entrepot.tasks.resource.queries import TaskRunRow, TaskRunValues
 from entrepot.tasks.resource.rules import expect_task_run_name
 from entrepot.tasks.resource.secrets import Secrets, hide_of_request, reveal_in_request, seal, unseal
@@ -76,12 +76,10 @@ class TaskRunDocument(Struct, frozen=True, rename="camel", omit_defaults=True, k
 Schedule: TypeAlias = Callable[[Connection, Ask, Owner, RunRequest, Identity | None], int]
 
 
-def task_runs(
-    registries: Registries, identities: Identities, schedule: Schedule
-) -> ResourceType[TaskRunDocument, TaskRunBody]:
+def task_runs(registries: Registries, schedule: Schedule) -> ResourceType[TaskRunDocument, TaskRunBody]:
     """The type below that of registries."""
     path = f"{registries.resource.paths[0]}/taskRuns"
-    one, handlers = f"{path}/{{taskRun}}", _Handlers(registries, identities, schedule)
+    one, handlers = f"{path}/{{taskRun}}", _Handlers(registries, schedule)
     details = Act(
         f"{one}/listDetails",
         one,
@@ -109,7 +107,6 @@ def task_runs(
 @dataclass(frozen=True, slots=True)
 class _Handlers:
     registries: Registries
-    identities: Identities
     schedule: Schedule
 
     def find(self, tx: Connection, ask: Ask) -> TaskRunDocument | None:
@@ -158,7 +155,7 @@ class _Handlers:
         if row is not None:
             expect_place(row.location, location)
         was = None if row is None else read_identity(row.identity)
-        identity = Settling(tx, ask, self.identities).settle(body.identity, was)
+        identity = Settling(tx, ask).settle(body.identity, was)
         tag = body.properties.force_update_tag
         run_id = None if row is None else row.run_id
         if row is None or request != _request(sealer, row) or tag != _settings(row).force_update_tag:

@@ -4,7 +4,8 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,23 +17,27 @@ from entrepot.jobs.model import Json
 from entrepot.jobs.run import Run
 from entrepot.outbound.client import Outbound
 from entrepot.remote.sign_in import Credentials
-from entrepot.tasks.context import Context, ContextInvalid, parse_context
+from entrepot.tasks.context import Artifact, Context, ContextInvalid, parse_context
 from entrepot.tasks.contexts.fetching import fetch
 from entrepot.tasks.contexts.model import ContextFailed, Fetched, Means
-from entrepot.tasks.engines.model import Allowance, Canceled, Engine, EngineFailed, Order
+from entrepot.tasks.egress import Egress, EgressUnknown
+from entrepot.tasks.engines.model import Allowance, Canceled, DiskFull, Engine, EngineFailed, Order
+from entrepot.tasks.engines.registry import own_registry
+from entrepot.tasks.execution.attesting import SBOM
 from entrepot.tasks.execution.builds import remote_contexts
 from entrepot.tasks.execution.executor import execute
-from entrepot.tasks.execution.model import Ending, Login, QuickBuild, Work
+from entrepot.tasks.execution.model import Ending, Login, Origin, Publisher, QuickBuild, Work
 from entrepot.tasks.execution.model import Fetched as BuildContext
 from entrepot.tasks.execution.model import Outcome as Executed
-from entrepot.tasks.language.findings import TaskInvalid
+from entrepot.tasks.language.findings import Finding, TaskInvalid
 from entrepot.tasks.logs import queries as logs
 from entrepot.tasks.logs.writing import LogWriter
 from entrepot.tasks.runs import queries
-from entrepot.tasks.runs.identity import sign_in, sign_out
+from entrepot.tasks.runs.base_images import bases_of
+from entrepot.tasks.runs.identity import Reach, SignInFailed, Signing, passwords_of, read_secret, sign_in, sign_out
 from entrepot.tasks.runs.model import Image, Outcome, Plan, Secrets, Status
 from entrepot.tasks.runs.queries import RunRow
-from entrepot.tasks.runs.reading import Reader, Reading, read_job
+from entrepot.tasks.runs.reading import Reader, Reading, Unlock, docker_platforms, is_plain, read_job
 from entrepot.tasks.runs.schedule import purpose_of
 from entrepot.tasks.runs.watch import Watch
 
@@ -56,7 +61,11 @@ class Site:
 
     ``engine``: raises EngineFailed where there is none. ``folder``: of the worker's own, for files of runs.
     ``upload``: the bytes of what was uploaded for a registry (by its row) under a path; raises ContextFailed.
-    ``registry``: name and login server of a registry by its row.
+    ``registry``: name and login server of a registry by its row. ``reach``: what runs sign in to.
+    ``scheme``: of a registry's URL. ``client``: for calls to one, by its login server; raises OSError for a CA that
+    cannot be read. ``egress``: of a run of a registry (by its row) and a task; raises EgressUnknown. ``keeps_cache``:
+    whether builds leave caches. ``publisher``: puts indexes and attestations of a run into its registry.
+    ``deployment``: its URI. ``known``: what runs found out about the engine.
     """
 
     engine: Callable[[], Engine]
@@ -68,6 +77,14 @@ class Site:
     allowance: Allowance
     log_bytes: int
     reader: Reader
+    reach: Reach
+    scheme: str
+    client: Callable[[str], Outbound]
+    egress: Callable[[int, str | None], Egress]
+    keeps_cache: bool
+    publisher: Callable[[Run, RunRow], Publisher]
+    deployment: Callable[[], str]
+    known: dict[str, bool] = field(default_factory=dict[str, bool])
 
 
 class Worked(msgspec.Struct, frozen=True):
@@ -79,9 +96,10 @@ class Worked(msgspec.Struct, frozen=True):
 
 def attempt(run: Run, site: Site, row: RunRow) -> Json:
     """Twice is safe: an attempt removes what the one before left. Raises what no body catches when it is another's."""
-    if not run.write(queries.begin, row.id, run.attempt, run.now):
+    if not run.write(queries.begin, row.id, run.worker, run.attempt, run.now):
         return msgspec.to_builtins(Worked(Status.CANCELED, Outcome(error="the run was canceled before it began")))
-    return msgspec.to_builtins(_Attempt(run, site, row).work())
+    # What it does may have been replaced until this moment (triggers/firing.py).
+    return msgspec.to_builtins(_Attempt(run, site, run.read(queries.run_of, row.id) or row).work())
 
 
 class _Attempt:
@@ -101,11 +119,9 @@ class _Attempt:
         except SealBrokenError:
             reason = "the run's secrets cannot be read: the deployment's secret key was changed"
             return Worked(Status.ERROR, Outcome(error=reason))
-        account = sign_in(self.run, self.row, self.plan)
-        hidden = [*self.secrets.every(), *([account[1]] if account else [])]
         try:
-            with LogWriter(self._keep, watch.lose, hidden, self.site.log_bytes) as says, watch:
-                worked = self._worked(watch, says, account)
+            with LogWriter(self._keep, watch.lose, self.secrets.every(), self.site.log_bytes) as says, watch:
+                worked = self._worked(watch, says)
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
         watch.expect_ours()
@@ -121,15 +137,15 @@ class _Attempt:
     def _keep(self, piece: bytes) -> None:
         self.run.patiently(lambda: self.run.write(logs.append_log, self.row.id, piece))
 
-    def _worked(self, watch: Watch, says: LogWriter, account: tuple[str, str] | None) -> Worked:
+    def _worked(self, watch: Watch, says: LogWriter) -> Worked:
         """With the log's last line. What is our own fault is an error, and no failure of the task."""
         ending, error, executed = Ending.FAILED, "", None
         try:
-            executed = self._execute(watch, says, account)
+            executed = self._execute(watch, says)
             ending, error = executed.ending, executed.error
         except Canceled:
             ending = Ending.CANCELED
-        except (ContextFailed, TaskInvalid) as wrong:
+        except (ContextFailed, SignInFailed, TaskInvalid, DiskFull) as wrong:
             error = str(wrong)
             says.line(error)
         except EngineFailed as wrong:
@@ -145,45 +161,94 @@ class _Attempt:
         log.error("task_engine_failed", run=self.row.name, reason=reason)
         return Worked(Status.ERROR, Outcome(error=reason))
 
-    def _execute(self, watch: Watch, says: LogWriter, account: tuple[str, str] | None) -> Executed:
-        """Raises ContextFailed, TaskInvalid, EngineFailed, Canceled."""
+    def _execute(self, watch: Watch, says: LogWriter) -> Executed:
+        """Raises ContextFailed, SignInFailed, TaskInvalid, EngineFailed, Canceled."""
         if self.run.attempt > 1:
             says.say(f"The worker of this run was lost; the run begins again (attempt {self.run.attempt})")
         if self.run.attempt > ATTEMPTS:
             raise EngineFailed(f"{ATTEMPTS} workers were lost while they ran it")
         engine = self.site.engine()
-        engine.clear({f"{run_id}-{number}" for run_id, number in self.run.read(queries.going).items()})
+        engine.clear(self._going)
         for folder in self.site.folder.glob(f"{self.row.id}-*"):
             shutil.rmtree(folder, ignore_errors=True)
         name, server = self.site.registry(self.row.registry_id)
-        logins = self._logins(server, account)
-        means = self._means(watch, logins)
-        fetched = self._fetch(means, says)
-        reading = Reading(self.row.name, name, server, self.row.task or "", fetched.commit, fetched.branch)
-        job = read_job(self.plan, self.secrets, reading, self.site.reader, fetched.root)
+        reach = self.site.reach
+        signing = Signing(self.row, self.plan, passwords_of(self.plan, self.secrets, reach.vaults))
+        signed_in = self.run.write(sign_in, signing, reach, self.run.now)
+        says.hide(signed_in.secrets())
+        means = self._means(watch, signed_in.logins)
+        fetched = self._fetch(means, server, says)
+        reading = self._reading(name, server, fetched)
+        if not is_plain(reading.branch):
+            says.say("The branch's name has signs that a shell would read: {{.Run.Branch}} is empty")
+        reader = replace(self.site.reader, unlock=self._unlock(says))
+        job = read_job(self.plan, self.secrets, reading, reader, fetched.root)
         own = f"{self.row.id}-{self.run.attempt}"
-        builds = {} if isinstance(job, QuickBuild) else self._fetch_builds(remote_contexts(job), fetched.root, means)
+        builds = (
+            {} if isinstance(job, QuickBuild) else self._fetch_builds(remote_contexts(job), fetched.root, means, server)
+        )
         work = Work(
             own,
             job,
             server,
             self.plan.timeout,
             self.plan.timeout - (time.monotonic() - self.began),
-            logins,
+            signed_in.logins,
             self.row.task or "",
             fetched.commit,
             builds,
+            signed_in.environment,
+            known=self.site.known,
+            branch=reading.branch,
+            platform=next(iter(docker_platforms(self.plan.platform)), ""),
+            keeps_cache=self.site.keeps_cache,
+            publisher=self.site.publisher(self.run, self.row),
+            origin=Origin(self.site.deployment(), self.row.name, self._source(), f"{engine.name} {engine.version}"),
+            sbom_image=self.site.reader.images.get(SBOM, ""),
         )
-        machine = engine.machine(Order(own, fetched.root, self.site.allowance))
+        asking = own_registry(server, self.site.scheme, partial(self.site.client, server))
+        machine = engine.machine(Order(own, fetched.root, self.site.allowance, asking, is_closed=self._is_closed(says)))
         try:
             self.run.write(queries.set_running, self.row.id, self.run.now)
             return execute(work, machine, says, watch.ended)
         finally:
             machine.close()
 
-    def _logins(self, server: str, account: tuple[str, str] | None) -> tuple[Login, ...]:
-        own = () if account is None else (Login(server, *account),)
-        return (*own, *(Login(each, *pair) for each, pair in self.secrets.registries.items()))
+    def _going(self) -> set[str]:
+        return {f"{run_id}-{number}" for run_id, number in self.run.read(queries.going).items()}
+
+    def _reading(self, name: str, server: str, fetched: Fetched) -> Reading:
+        """The commit and branch are those of the change that began the run, where one did: it is checked out by its
+        commit, and without a branch.
+        """
+        source = self.plan.source
+        commit = fetched.commit if source is None else source.commit_id
+        branch = fetched.branch if source is None else source.branch_name or ""
+        return Reading(self.row.name, name, server, self.row.task or "", commit, branch, self.plan.triggered_by)
+
+    def _unlock(self, says: LogWriter) -> Unlock:
+        def unlock(url: str, client_id: str) -> str:
+            """Raises SignInFailed."""
+            secret = read_secret(url, client_id.lower(), self.plan, self.site.reach.vaults)
+            says.hide([secret])
+            return secret
+
+        return unlock
+
+    def _is_closed(self, says: LogWriter) -> bool:
+        """Raises TaskInvalid."""
+        try:
+            egress = self.site.egress(self.row.registry_id, self.row.task)
+        except EgressUnknown as unknown:
+            raise TaskInvalid([Finding(str(unknown))]) from None
+        if egress is Egress.OPEN:
+            return False
+        says.say("The steps of this run reach one another, and nothing else: its egress is none")
+        return True
+
+    def _source(self) -> str:
+        """Of the context, without what is secret; empty for an upload."""
+        return self.plan.context if "://" in self.plan.context else ""
 
     def _means(self, watch: Watch, logins: tuple[Login, ...]) -> Means:
         known = {login.server: Credentials(login.user, login.password) for login in logins}
@@ -195,17 +260,29 @@ class _Attempt:
             canceled=watch.ended,
         )
 
-    def _fetch(self, means: Means, says: LogWriter) -> Fetched:
+    def _fetch(self, means: Means, server: str, says: LogWriter) -> Fetched:
         """Raises ContextFailed, Canceled."""
         files = _made(self.folder / "files")
         if not self.plan.context:
             return Fetched(files)
         says.line("Downloading source code...")
-        fetched = fetch(_parsed(self.secrets.context or self.plan.context, self.secrets.token), files, means)
+        context = _parsed(self.secrets.context or self.plan.context, self.secrets.token)
+        fetched = fetch(context, files, self._reaching(context, means, server))
         says.line("Finished downloading source code")
         return fetched
 
-    def _fetch_builds(self, contexts: Mapping[str, str], root: Path, means: Means) -> dict[str, BuildContext]:
+    def _reaching(self, context: Context, means: Means, server: str) -> Means:
+        """The run's own registry is reached wherever it is: the operator says where. Raises ContextFailed."""
+        if not isinstance(context, Artifact) or context.host != server:
+            return means
+        try:
+            return replace(means, outbound=self.site.client(server))
+        except OSError as error:
+            raise ContextFailed(f"the registry's CA cannot be read: {error}") from None
+
+    def _fetch_builds(
+        self, contexts: Mapping[str, str], root: Path, means: Means, server: str
+    ) -> dict[str, BuildContext]:
         """What builds of the task file have elsewhere, below the run's own files. Raises ContextFailed, Canceled."""
         found: dict[str, BuildContext] = {}
         for number, (step, text) in enumerate(contexts.items()):
@@ -215,7 +292,8 @@ class _Attempt:
             except OSError as error:
                 raise ContextFailed(f"failed to make directory, {folder}: {error.strerror}") from None
             scratch = replace(means, scratch=_made(self.folder / f"scratch-{number}"))
-            fetched = fetch(_parsed(text, ""), root / folder, scratch)
+            context = _parsed(text, "")
+            fetched = fetch(context, root / folder, self._reaching(context, scratch, server))
             found[step] = BuildContext(str(fetched.root.relative_to(root.resolve())), fetched.commit)
         return found
 
@@ -224,8 +302,9 @@ class _Attempt:
         return Outcome(
             tuple(Image(each.registry, each.repository, each.tag, each.digest) for each in images),
             tuple(dict.fromkeys(f"{each.repository}@{each.digest}" for each in images if each.digest)),
+            () if executed is None else bases_of(executed.dependencies),
             error or None,
-            tuple(sorted(self.secrets.registries)),
+            tuple(sorted(self.plan.credentials.custom_registries or {})),
         )
 
 

@@ -20,7 +20,7 @@ def document(registry: str, login_server: str, row: RunRow, ahead: int | None) -
     outcome = msgspec.json.decode(row.outcome, type=Outcome)
     source = plan.credentials.source_registry
     login = None if source is None or source.login_mode is None else source.login_mode.value
-    waits = None if not ahead else f"The run waits: {ahead} of {login_server} before it."
+    waits = row.waits or (f"The run waits: {ahead} of {login_server} before it." if ahead else None)
     properties = RunProperties(
         run_id=row.name,
         status=row.status,
@@ -37,6 +37,7 @@ def document(registry: str, login_server: str, row: RunRow, ahead: int | None) -
         image_update_trigger=plan.image_update,
         source_trigger=plan.source,
         timer_trigger=plan.tick,
+        event_trigger=plan.pushed,
         source_registry_auth=login if login == LoginMode.NONE else None,
         custom_registries=outcome.custom_registries,
         run_error_message=outcome.error or waits,

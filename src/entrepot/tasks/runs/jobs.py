@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 from sqlalchemy import Connection
@@ -15,9 +15,8 @@ from entrepot.tasks.logs import queries as logs
 from entrepot.tasks.runs import queries
 from entrepot.tasks.runs.attempt import Site, Worked, attempt
 from entrepot.tasks.runs.identity import sign_out
-from entrepot.tasks.runs.model import FINAL
+from entrepot.tasks.runs.model import Outcome, Status
 from entrepot.tasks.runs.queries import RunRow
-from entrepot.tasks.runs.schedule import workflow_of
 
 FORGET: Final = Workflow("tasks.forget", Queue("task-upkeep", at_once=1), schedule=Every(3600))
 _AT_A_TIME: Final = 100
@@ -37,30 +36,42 @@ class Keeping:
     time: timedelta
 
 
-def workflows(site: Site, keeping: Keeping, at_once: int) -> Mapping[Workflow, Body]:
-    """What a worker does for runs; one that takes none has only the upkeep."""
+# What else is to be done, in the same transaction, for a run that succeeded.
+Succeeded: TypeAlias = Callable[[Connection, RunRow, Outcome], None]
+
+
+def working(workflow: Workflow, site: Site, keeping: Keeping, succeeded: Succeeded) -> Mapping[Workflow, Body]:
+    """The work of runs, for a worker that takes some."""
 
     def work(run: Run, run_id: int) -> None:
         row = run.read(queries.run_of, run_id)
         if row is None:
             return
-        if row.status not in FINAL:
-            worked = run.step("work", attempt, run, site, row)
-            run.once("finish", _finish, run_id, worked, run.now)
+        # Always both: a run that goes on elsewhere has the same steps. What has ended is left as it is.
+        worked = run.step("work", attempt, run, site, row)
+        run.once("finish", _finish, run_id, worked, run.now, succeeded)
         run.step("keep log", _keep_log, run, keeping, row)
+
+    return {workflow: work}
+
+
+def upkeep(keeping: Keeping) -> Mapping[Workflow, Body]:
+    """What goes on beside runs, on any worker."""
 
     def forget(run: Run) -> None:
         run.step("forget", _forget, run, keeping)
 
-    return {FORGET: forget, **({workflow_of(at_once): work} if at_once else {})}
+    return {FORGET: forget}
 
 
-def _finish(tx: Connection, run_id: int, worked: Json, now: datetime) -> Json:
+def _finish(tx: Connection, run_id: int, worked: Json, now: datetime, succeeded: Succeeded) -> Json:
     ended = msgspec.convert(worked, Worked)
     row = queries.run_of(tx, run_id)
     if row is not None:
         sign_out(tx, row)
-        queries.finish(tx, run_id, ended.status, msgspec.json.encode(ended.outcome).decode(), now)
+        told = msgspec.json.encode(ended.outcome).decode()
+        if queries.finish(tx, run_id, ended.status, told, now) and ended.status is Status.SUCCEEDED:
+            succeeded(tx, row, ended.outcome)
     return None
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from entrepot.tasks.context import without_credentials
-from entrepot.tasks.model import AgentConfiguration, Credentials, Platform
+from entrepot.tasks.model import AgentConfiguration, BaseImage, Credentials, Platform
 
 
 class Status(StrEnum):
@@ -70,6 +70,28 @@ class Tick(msgspec.Struct, frozen=True, rename="camel"):
     schedule_occurrence: str
 
 
+class PushedImage(msgspec.Struct, frozen=True, rename="camel"):
+    """The push that began a run. ``registry``: its login server. Ours, not ACR's."""
+
+    event_trigger_name: str
+    id: str
+    timestamp: datetime
+    registry: str
+    repository: str
+    tag: str
+    digest: str
+
+    def values(self) -> dict[str, str]:
+        """For templates: ``{{.Values.event_reference}}`` and the others."""
+        return {
+            "event_reference": f"{self.registry}/{self.repository}:{self.tag}",
+            "event_registry": self.registry,
+            "event_repository": self.repository,
+            "event_tag": self.tag,
+            "event_digest": self.digest,
+        }
+
+
 class Build(msgspec.Struct, frozen=True, tag="build"):
     """Of one Dockerfile. ``arguments``: None for one whose value is secret."""
 
@@ -79,6 +101,7 @@ class Build(msgspec.Struct, frozen=True, tag="build"):
     no_cache: bool = False
     target: str = ""
     arguments: Mapping[str, str | None] = {}
+    attestations: tuple[str, ...] = ()
 
 
 class Steps(msgspec.Struct, frozen=True, tag="steps"):
@@ -91,8 +114,22 @@ class Steps(msgspec.Struct, frozen=True, tag="steps"):
     values: Mapping[str, str | None] = {}
 
 
+class Lent(msgspec.Struct, frozen=True):
+    """A managed identity that a run has, by its object id and client id. ``resource``: the resource id of one that was
+    made by itself; empty for the one that is its task's own.
+    """
+
+    principal: str
+    client: str = ""
+    resource: str = ""
+
+
 class Plan(msgspec.Struct, frozen=True):
-    """What a run does, with every default filled in and no secret. ``context``: as it was asked for."""
+    """What a run does, with every default filled in and no secret. ``context``: as it was asked for.
+
+    ``principal``: who asked for it, empty for a trigger. ``identities``: its own.
+    ``chain``: the tasks whose pushes led to it, REGISTRY/TASK each, the first one first.
+    """
 
     work: Build | Steps
     platform: Platform
@@ -104,7 +141,18 @@ class Plan(msgspec.Struct, frozen=True):
     image_update: ImageUpdate | None = None
     source: SourceChange | None = None
     tick: Tick | None = None
+    pushed: PushedImage | None = None
+    chain: tuple[str, ...] = ()
     update_trigger_token: str | None = None
+    identities: tuple[Lent, ...] = ()
+
+    @property
+    def triggered_by(self) -> str:
+        """What az shows as the trigger of a run."""
+        if self.source is not None:
+            return self.source.event_type
+        causes = {"Timer": self.tick, "Image Update": self.image_update, "Push": self.pushed}
+        return next((name for name, cause in causes.items() if cause is not None), "Manual")
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -129,10 +177,13 @@ class Secrets(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What came of a run. ``manifests``: ``repository@digest`` of the images, by which runs are found."""
+    """What came of a run. ``manifests``: ``repository@digest`` of the images, by which runs are found. ``bases``: what
+    its builds stand on.
+    """
 
     images: tuple[Image, ...] = ()
     manifests: tuple[str, ...] = ()
+    bases: tuple[BaseImage, ...] = ()
     error: str | None = None
     custom_registries: tuple[str, ...] = ()
 
@@ -153,6 +204,7 @@ class RunProperties(msgspec.Struct, rename="camel", omit_defaults=True):
     image_update_trigger: ImageUpdate | None = None
     source_trigger: SourceChange | None = None
     timer_trigger: Tick | None = None
+    event_trigger: PushedImage | None = None
     source_registry_auth: str | None = None
     custom_registries: tuple[str, ...] = ()
     run_error_message: str | None = None

@@ -10,7 +10,7 @@ import msgspec
 from entrepot.errors import Kind, Problem
 from entrepot.tasks.context import ContextInvalid, parse_context
 from entrepot.tasks.language.findings import TaskInvalid
-from entrepot.tasks.model import Argument, Credentials, SecretKind, SetValue
+from entrepot.tasks.model import Argument, Credentials, CustomRegistry, SecretKind, SecretObject, SetValue
 from entrepot.tasks.runs.model import Build, Plan, Secrets, Steps
 from entrepot.tasks.runs.requests import DockerBuildRequest, EncodedTaskRunRequest, FileTaskRunRequest
 
@@ -56,6 +56,7 @@ def _work(request: QuickRequest) -> tuple[Build | Steps, Secrets]:
             request.no_cache,
             request.target or "",
             shown,
+            tuple(dict.fromkeys(request.attestations)),
         )
         return build, Secrets(arguments=secret)
     shown, secret = split(request.values)
@@ -81,21 +82,29 @@ def split(given: Iterable[Argument | SetValue]) -> tuple[dict[str, str | None], 
 
 
 def passwords(credentials: Credentials) -> dict[str, tuple[str, str]]:
-    """User name and password by login server, of registries that have both."""
+    """User name and password by login server, of registries that have both; empty for what lies in a vault."""
     found: dict[str, tuple[str, str]] = {}
     for server, custom in (credentials.custom_registries or {}).items():
-        if custom.user_name is None or custom.password is None:
-            continue
-        if SecretKind.VAULT in {custom.user_name.type, custom.password.type}:
-            raise _invalid(f"credentials.customRegistries[{server}]", "a vault's secrets cannot be read here yet")
-        found[server] = (custom.user_name.value or "", custom.password.value or "")
+        if custom.user_name is not None and custom.password is not None:
+            found[server] = (_told(custom.user_name), _told(custom.password))
     return found
 
 
+def _told(half: SecretObject) -> str:
+    """What lies in a vault is read when the run begins."""
+    return "" if half.type is SecretKind.VAULT else half.value or ""
+
+
 def without_passwords(credentials: Credentials) -> Credentials:
-    """What may be kept beside a plan: which registries, and how its own is signed in to."""
+    """What may be kept beside a plan: which registries, as whom, and what lies in which vault."""
     customs = credentials.custom_registries or {}
-    return Credentials(credentials.source_registry, {server: type(custom)() for server, custom in customs.items()})
+    return Credentials(credentials.source_registry, {server: _public(custom) for server, custom in customs.items()})
+
+
+def _public(custom: CustomRegistry) -> CustomRegistry:
+    halves = (custom.user_name, custom.password)
+    user, password = (half if half is not None and half.type is SecretKind.VAULT else None for half in halves)
+    return CustomRegistry(user, password, custom.identity)
 
 
 def decoded(content: str, member: str) -> str:

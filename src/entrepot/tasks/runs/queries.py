@@ -1,14 +1,16 @@
 """SQL of runs."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal, select, update
 
+from entrepot.db.access_tables import principal
 from entrepot.db.columns import Instant
 from entrepot.db.tables import registry
-from entrepot.db.task_tables import task_run
+from entrepot.db.task_tables import task, task_run, task_run_principal
 from entrepot.tasks.runs.model import Status
 
 _COLUMNS: Final = (
@@ -30,6 +32,7 @@ _COLUMNS: Final = (
     task_run.c.finished_at,
     task_run.c.updated_at,
     task_run.c.log_file,
+    task_run.c.waits,
 )
 
 
@@ -55,6 +58,7 @@ class RunRow:
     finished_at: datetime | None
     updated_at: datetime
     log_file: str | None
+    waits: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class NewRun:
     secrets: str | None
     is_archived: bool
     created_at: datetime
+    architecture: str
 
 
 def next_number(tx: Connection, registry_id: int) -> int:
@@ -81,6 +86,20 @@ def next_number(tx: Connection, registry_id: int) -> int:
         .values(run_count=registry.c.run_count + 1)
         .returning(registry.c.run_count)
     ).scalar_one()
+
+
+def identity_of_task(tx: Connection, registry_id: int, name: str) -> str | None:
+    """JSON; None for a task without one, or that is gone."""
+    found = select(task.c.identity).where(task.c.registry_id == registry_id, task.c.key == name.lower())
+    return tx.execute(found).scalar_one_or_none()
+
+
+def client_ids(tx: Connection, principals: Collection[str]) -> dict[str, str]:
+    """By object id, of those that have one."""
+    found = select(principal.c.id, principal.c.client_id).where(
+        principal.c.id.in_(principals), principal.c.client_id.is_not(None)
+    )
+    return {row[0]: row[1] for row in tx.execute(found)}
 
 
 def insert_run(tx: Connection, made: NewRun) -> int:
@@ -167,10 +186,16 @@ def _compared(column: ColumnElement[Any], sign: str, at: datetime) -> ColumnElem
 
 
 def place_of(tx: Connection, row: RunRow) -> int:
-    """How many runs of the registry wait or go before this one."""
+    """How many runs of the registry and the pool wait or go before this one."""
+    pool: ColumnElement[bool] = (
+        task_run.c.pool.is_(None) if row.pool is None else func.lower(task_run.c.pool) == row.pool.lower()
+    )
     return tx.execute(
         select(func.count()).where(
-            task_run.c.registry_id == row.registry_id, task_run.c.number < row.number, task_run.c.finished_at.is_(None)
+            task_run.c.registry_id == row.registry_id,
+            task_run.c.number < row.number,
+            task_run.c.finished_at.is_(None),
+            pool,
         )
     ).scalar_one()
 
@@ -187,17 +212,28 @@ def waiting_in_pool(tx: Connection, registry_id: int, pool: str) -> int:
     ).scalar_one()
 
 
-def begin(tx: Connection, run_id: int, attempt: int, now: datetime) -> bool:
-    """A worker has it. False for a run that has ended, or that is to end."""
+def begin(tx: Connection, run_id: int, worker: str, attempt: int, now: datetime) -> bool:
+    """This worker has it. False for a run that has ended, or that is to end."""
     changed = tx.execute(
         update(task_run)
         .where(task_run.c.id == run_id, task_run.c.finished_at.is_(None), task_run.c.is_canceled.is_(False))
         .values(
             status=Status.STARTED.value,
+            worker=worker,
             attempt=attempt,
             updated_at=now,
             started_at=func.coalesce(task_run.c.started_at, literal(now, Instant)),
         )
+    )
+    return changed.rowcount == 1
+
+
+def replace_waiting(tx: Connection, run_id: int, request: str, secrets: str, now: datetime) -> bool:
+    """Let it do something else. False for one that a worker has taken, or that is to end."""
+    changed = tx.execute(
+        update(task_run)
+        .where(task_run.c.id == run_id, task_run.c.status == Status.QUEUED.value, task_run.c.is_canceled.is_(False))
+        .values(request=request, secrets=secrets, updated_at=now)
     )
     return changed.rowcount == 1
 
@@ -209,6 +245,11 @@ def set_running(tx: Connection, run_id: int, now: datetime) -> None:
         .where(task_run.c.id == run_id, task_run.c.finished_at.is_(None))
         .values(status=Status.RUNNING.value, updated_at=now)
     )
+
+
+def insert_principal(tx: Connection, run_id: int, principal_id: str) -> None:
+    """Who it is in a registry; known after its end, too."""
+    tx.execute(insert(task_run_principal).values(principal_id=principal_id, run_id=run_id))
 
 
 def going(tx: Connection) -> dict[int, int]:

@@ -1,13 +1,15 @@
 """What a plan says in full: its task file read, its names rendered (ACR-TASKS 1, 3.1, 4.1)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from entrepot.tasks.contexts.inside import resolve
 from entrepot.tasks.contexts.model import ContextFailed
+from entrepot.tasks.execution.images import ALIASES
 from entrepot.tasks.execution.model import BuildArgument, QuickBuild
 from entrepot.tasks.language import reading
 from entrepot.tasks.language.documents import read_values
@@ -16,14 +18,8 @@ from entrepot.tasks.language.rendering import Renderer
 from entrepot.tasks.model import Platform
 from entrepot.tasks.runs.model import Build, Plan, Secrets, Steps
 
-# Of the engine of ACR at the commit that ACR-TASKS was read from (ACR-TASKS 3.3).
-IMAGES: Final[Mapping[str, str]] = {
-    "acr": "mcr.microsoft.com/acr/acr-cli:0.19",
-    "az": "mcr.microsoft.com/acr/azure-cli:2ff604c",
-    "bash": "mcr.microsoft.com/acr/bash:2ff604c",
-    "curl": "mcr.microsoft.com/acr/curl:2ff604c",
-    "cssc": "mcr.microsoft.com/acr/cssc:2ff604c",
-}
+# Whoever may push a branch chooses its name, and a task's author puts it into a shell line. git permits $(...) in it.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.@+=,/#%-]*")
 FILE_LIMIT: Final = 1024 * 1024
 
 
@@ -46,12 +42,25 @@ class Reading:
             registry_name=self.registry,
             date=f"{datetime.now(UTC):%Y%m%d-%H%M%Sz}",
             os=platform.os.lower(),
-            architecture=(platform.architecture or "amd64").lower(),
+            architecture=re.split("[,/]", (platform.architecture or "amd64").lower())[0],
             commit=self.commit,
-            branch=self.branch,
+            branch=self.branch if is_plain(self.branch) else "",
             triggered_by=self.triggered_by,
             task_name=self.task,
         )
+
+
+# The text of a vault's secret, by its address and the client id of who reads it, which may be empty.
+Unlock: TypeAlias = Callable[[str, str], str]
+
+
+def _no_vaults(url: str, client_id: str) -> str:  # noqa: ARG001  it is an Unlock
+    raise ContextFailed(f"{url[:300]}: there are no vaults here")
+
+
+def is_plain(branch: str) -> bool:
+    """Whether a shell reads the name as it stands. A branch of another name is not told to the task."""
+    return _PLAIN.fullmatch(branch) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +69,28 @@ class Reader:
 
     renderer: Renderer
     images: Mapping[str, str]
+    unlock: Unlock = _no_vaults
 
 
 def read_job(plan: Plan, secrets: Secrets, known: Reading, reader: Reader, root: Path) -> Task | QuickBuild:
-    """``root``: the run's files. Raises TaskInvalid; ContextFailed for a file that is not there."""
+    """``root``: the run's files. Raises TaskInvalid; ContextFailed for one that is not there; what ``unlock`` does."""
     run = known.given(plan.platform)
+    happened: dict[str, object] = {} if plan.pushed is None else {**plan.pushed.values()}
     match plan.work:
         case Build() as build:
-            return _build(build, plan, secrets, Given(run), reader.renderer)
+            return _build(build, plan, secrets, Given(run, happened), reader.renderer)
         case Steps() as steps:
             text = steps.text if not steps.path else _file(root, steps.path)
             values_text = steps.values_text if not steps.values_path else _file(root, steps.values_path)
             shown = {name: value or "" for name, value in steps.values.items()}
-            values: dict[str, object] = {**read_values(values_text), **shown, **secrets.values}
-            given = Given(run, values, images={**IMAGES, **reader.images}, load=lambda path: _file(root, path))
-            return reader.renderer.read(text, given)
+            values: dict[str, object] = {**read_values(values_text), **shown, **secrets.values, **happened}
+            given = Given(run, values, images={**ALIASES, **reader.images}, load=lambda path: _file(root, path))
+            task = reader.renderer.read(text, given)
+            if not task.file.secrets:
+                return task
+            # Where secrets are is itself rendered, so the file is read twice (ACR-TASKS 3.2).
+            found = {each.id: reader.unlock(each.keyvault, each.client_id) for each in task.file.secrets}
+            return reader.renderer.read(text, replace(given, secrets=found))
 
 
 def _build(build: Build, plan: Plan, secrets: Secrets, given: Given, renderer: Renderer) -> QuickBuild:
@@ -100,16 +116,18 @@ def _build(build: Build, plan: Plan, secrets: Secrets, given: Given, renderer: R
         build.no_cache,
         target,
         tuple(arguments),
-        _platform(plan.platform),
+        docker_platforms(plan.platform),
+        attestations=build.attestations,
     )
 
 
-def _platform(platform: Platform) -> str:
-    """As docker writes it; the machine's own unless said."""
+def docker_platforms(platform: Platform) -> tuple[str, ...]:
+    """As docker writes them; none where the machine's own is meant."""
     if platform.architecture is None:
-        return ""
-    architecture = platform.architecture.lower().replace("x86", "386")
-    return "/".join(filter(None, (platform.os.lower(), architecture, (platform.variant or "").lower())))
+        return ()
+    named = dict.fromkeys(platform.architecture.lower().replace("x86", "386").split(","))
+    variant = f"/{platform.variant.lower()}" if platform.variant and len(named) == 1 else ""
+    return tuple(f"{platform.os.lower()}/{architecture}{variant}" for architecture in named)
 
 
 def _file(root: Path, name: str) -> str:

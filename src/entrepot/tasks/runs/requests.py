@@ -8,6 +8,7 @@ from entrepot.tasks.model import (
     TIMEOUT,
     AgentConfiguration,
     Arguments,
+    Attestations,
     Credentials,
     Encoded,
     Names,
@@ -31,6 +32,7 @@ class DockerBuildRequest(
     no_cache: bool = shown(default=False)
     target: Text | None = None
     arguments: Arguments = []
+    attestations: Attestations = []
     timeout: Timeout = shown(default=TIMEOUT)
     agent_configuration: AgentConfiguration = field(default_factory=AgentConfiguration)
     source_location: Text | None = None

@@ -2,29 +2,25 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from entrepot.access.sealing import Sealer
+from entrepot.arm.identities import read_identity
 from entrepot.jobs.model import Queue, Workflow
-from entrepot.jobs.wake import Jobs
+from entrepot.tasks.model import Platform
 from entrepot.tasks.runs import queries
+from entrepot.tasks.runs.acting import lent_of
 from entrepot.tasks.runs.model import Plan, RunType, Secrets
 from entrepot.tasks.runs.names import run_name
 from entrepot.tasks.runs.queries import NewRun
 
-QUEUE: Final = "task-runs"
 
-
-def workflow_of(at_once: int) -> Workflow:
-    """A run's work; its id: the run's row. A worker has ``at_once`` of them."""
-    return Workflow("tasks.run", Queue(QUEUE, at_once=at_once))
-
-
-# For who wakes: how many a worker has at once is its own matter.
-RUN: Final = workflow_of(1)
+def workflow_of(queue: str, at_once: int) -> Workflow:
+    """A run's work; its id: the run's row. A worker has ``at_once`` of them, from the queue that is its own kind's."""
+    return Workflow("tasks.run", Queue(queue, at_once=at_once))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +37,13 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Scheduler:
-    """Makes runs and wakes their work."""
+    """Makes runs. They wait until a worker chooses them (workers/intake.py)."""
 
     sealer: Sealer
-    jobs: Jobs
 
     def schedule(self, tx: Connection, registry_id: int, wish: Wish, now: datetime) -> int:
         """The row's id."""
+        plan = _with_identities(tx, registry_id, wish)
         number = queries.next_number(tx, registry_id)
         name = run_name(number)
         content = msgspec.json.encode(wish.secrets).decode()
@@ -56,16 +52,39 @@ class Scheduler:
             number,
             name,
             wish.task,
-            wish.pool,
+            wish.pool or None,
             wish.type,
-            msgspec.json.encode(wish.plan).decode(),
+            msgspec.json.encode(plan).decode(),
             self.sealer.seal(content, purpose_of(registry_id, name)),
             wish.is_archived,
             now,
+            _architecture(wish.plan.platform),
         )
-        run_id = queries.insert_run(tx, made)
-        self.jobs.wake(tx, RUN, run_id)
-        return run_id
+        return queries.insert_run(tx, made)
+
+    def replace(self, tx: Connection, run_id: int, wish: Wish, now: datetime) -> bool:
+        """Let a run that waits do this in place of what it was made for; False where it does not wait any more."""
+        row = queries.run_of(tx, run_id)
+        if row is None or row.pool != wish.pool:
+            return False
+        sealed = self.sealer.seal(msgspec.json.encode(wish.secrets).decode(), purpose_of(row.registry_id, row.name))
+        return queries.replace_waiting(tx, run_id, msgspec.json.encode(wish.plan).decode(), sealed, now)
+
+
+def _with_identities(tx: Connection, registry_id: int, wish: Wish) -> Plan:
+    """Those of the wish, or else of its task as it is now."""
+    lent = wish.plan.identities
+    if not lent and wish.task is not None:
+        lent = lent_of(read_identity(queries.identity_of_task(tx, registry_id, wish.task)))
+    clients = queries.client_ids(tx, [each.principal for each in lent])
+    known = [replace(each, client=clients.get(each.principal, each.client)) for each in lent]
+    return replace(wish.plan, identities=tuple(known))
+
+
+def _architecture(platform: Platform) -> str:
+    """What a worker is chosen by: any for an image of several."""
+    wanted = (platform.architecture or "").lower()
+    return "" if "," in wanted else wanted.partition("/")[0]
 
 
 def purpose_of(registry_id: int, name: str) -> str:

@@ -4,7 +4,6 @@ import base64
 
 import pytest
 
-from entrepot.errors import Kind, Problem
 from entrepot.tasks.model import Argument, Credentials, CustomRegistry, Platform, SecretKind, SecretObject, SetValue
 from entrepot.tasks.runs.model import Build, Steps
 from entrepot.tasks.runs.plan import planned
@@ -66,10 +65,12 @@ def test_passwords_of_registries_stand_apart() -> None:
     assert secrets.registries == {"other.example": ("me", "hunter2")}
 
 
-def test_a_password_that_a_vault_keeps_is_refused() -> None:
+def test_where_a_vault_keeps_a_password_is_no_secret_and_what_is_beside_it_is() -> None:
     kept = SecretObject("https://vault.example/secrets/a", SecretKind.VAULT)
-    credentials = Credentials(custom_registries={"other.example": CustomRegistry(SecretObject("me"), kept)})
+    custom = CustomRegistry(SecretObject("me"), kept, "[system]")
+    credentials = Credentials(custom_registries={"other.example": custom})
     request = DockerBuildRequest(docker_file_path="Dockerfile", platform=LINUX, credentials=credentials)
-    with pytest.raises(Problem) as refused:
-        planned(request, "")
-    assert refused.value.kind is Kind.RESOURCE_INVALID
+    plan, secrets = planned(request, "")
+    shown = CustomRegistry(password=kept, identity="[system]")
+    assert plan.credentials.custom_registries == {"other.example": shown}
+    assert secrets.registries == {"other.example": ("me", "")}

@@ -1,0 +1,122 @@
+"""What a worker runs tasks with: its engine, its folder, the registries, and where sources lie."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import Connection
+
+from entrepot.access.rights import Where
+from entrepot.access.sealing import Sealer
+from entrepot.app import queries
+from entrepot.app.parts import hosts_of, open_outbound
+from entrepot.app.task_engine import Engines
+from entrepot.catalog.model import RegistryId
+from entrepot.content.model import ContentStore
+from entrepot.db.database import Database
+from entrepot.gate.hosts import Hosts
+from entrepot.gate.queries import find_registry
+from entrepot.gate.registries import registry_of as as_registry
+from entrepot.outbound.client import Outbound, tls_context
+from entrepot.settings import Settings
+from entrepot.tasks.contexts.model import ContextFailed
+from entrepot.tasks.egress import Egress, egress_of
+from entrepot.tasks.engines.model import Allowance
+from entrepot.tasks.engines.registry import client_of
+from entrepot.tasks.language.rendering import Renderer
+from entrepot.tasks.publishing.registry import OwnRegistry
+from entrepot.tasks.resource.queries import find_task
+from entrepot.tasks.runs.acting import registry_of
+from entrepot.tasks.runs.attempt import Site
+from entrepot.tasks.runs.identity import Reach
+from entrepot.tasks.runs.reading import Reader
+from entrepot.tasks.runs.vaults import Vaults
+from entrepot.tasks.storage.links import find_source
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a deployment keeps outside its catalog."""
+
+    store: ContentStore
+    sealer: Sealer
+
+
+def site_of(settings: Settings, database: Database, kept: Kept, engines: Engines) -> Site:
+    """Raises SettingError."""
+    hosts, store = hosts_of(settings), kept.store
+
+    def registry(registry_id: int) -> tuple[str, str]:
+        name = database.read(queries.name_of_registry, registry_id)
+        return name, hosts.login_server(name)
+
+    return Site(
+        engine=engines.get,
+        folder=settings.data_dir.absolute() / "tasks",
+        outbound=open_outbound(settings),
+        sealer=kept.sealer,
+        upload=_upload_from(database, store),
+        registry=registry,
+        allowance=Allowance(settings.task_memory_bytes, None, settings.task_processes),
+        log_bytes=settings.task_log_bytes,
+        reader=Reader(Renderer(), dict(each.split("=", 1) for each in settings.task_images)),
+        reach=reach_of(settings, hosts),
+        scheme=settings.scheme,
+        client=partial(_client_of, settings),
+        egress=partial(egress_in, database, Egress(settings.task_egress)),
+        keeps_cache=settings.task_build_cache,
+        publisher=lambda run, row: OwnRegistry(run, store, RegistryId(row.registry_id), row.id),
+        deployment=lambda: f"urn:entrepot:{database.read(queries.deployment_id)}",
+    )
+
+
+def reach_of(settings: Settings, hosts: Hosts) -> Reach:
+    folders = dict(each.split("=", 1) for each in settings.task_vaults)
+    vaults = Vaults({name.lower(): Path(folder) for name, folder in folders.items()})
+
+    def named(tx: Connection, name: str | None) -> Where | None:
+        row = None if name is None else find_registry(tx, name)
+        return None if row is None else as_registry(row).where
+
+    def own(tx: Connection, registry_id: int) -> tuple[Where | None, str]:
+        name = queries.name_of_registry(tx, registry_id)
+        return named(tx, name), hosts.login_server(name)
+
+    def registry(tx: Connection, server: str) -> Where | None:
+        return named(tx, registry_of(server, hosts.login_server))
+
+    return Reach(registry, own, vaults, f"{settings.scheme}://{hosts.endpoint()}/msi/token")
+
+
+class _Tagged(msgspec.Struct):
+    tags: dict[str, str] = {}
+
+
+def egress_in(database: Database, setting: Egress, registry_id: int, task: str | None) -> Egress:
+    """Of a run of a registry, and of a task if it is one's. Raises EgressUnknown."""
+    kept = database.read(queries.settings_of_registry, registry_id)
+    row = None if task is None else database.read(find_task, registry_id, task)
+    of_task = {} if row is None else msgspec.json.decode(row.tags, type=dict[str, str])
+    return egress_of(setting, (msgspec.json.decode(kept, type=_Tagged).tags, of_task))
+
+
+def _client_of(settings: Settings, server: str) -> Outbound:
+    """For calls to one of our own registries. Raises OSError for a CA that cannot be read."""
+    tls = tls_context(settings.outbound_ca_file)
+    ours = settings.data_dir / "tls" / "ca.crt"
+    if settings.scheme == "https" and settings.tls_cert is None and ours.exists():
+        tls.load_verify_locations(ours)
+    return client_of(server, tls)
+
+
+def _upload_from(database: Database, store: ContentStore) -> Callable[[int, str], Iterable[bytes]]:
+    def upload(registry_id: int, path: str) -> Iterable[bytes]:
+        """Raises ContextFailed."""
+        found = database.read(find_source, RegistryId(registry_id), path)
+        if found is None:
+            raise ContextFailed("the uploaded source is gone: it is kept for a week after the run was asked for")
+        return store.read(found.pieces, 0, found.length)
+
+    return upload
