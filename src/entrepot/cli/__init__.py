@@ -20,6 +20,7 @@ from entrepot.cli.refusal import FAILED, INTERRUPTED, USAGE, Refusal
 MODULES: Final = {
     "serve": "serve",
     "worker": "worker",
+    "workers": "workers",
     "backup": "backup",
     "restore": "backup",
     "recover": "recover",
@@ -41,6 +42,7 @@ MODULES: Final = {
     "token": "online.token",
     "scope-map": "online.token",
     "webhook": "online.webhook",
+    "build": "online.build",
     "usage": "online.imports",
     "import": "online.imports",
     "operation": "online.imports",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from entrepot.cli.parsing import Commands
     from entrepot.retention.check.check import Check
     from entrepot.retention.check.model import Finding
+    from entrepot.settings import Settings
 
 _TEXT: Final = "Compare the content store with the catalog, beside a running server or without one."
 _EPILOG: Final = (
@@ -45,6 +46,9 @@ def register(commands: "Commands") -> None:
         "--rate", type=_a_rate, default=_RATE, metavar="MB/s", help=f"how fast to read blobs (default: {_RATE})"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object per finding, and a last one in sum")
+    parser.add_argument(
+        "--engine", action="store_true", help="look at the container engine that runs tasks, and at nothing else"
+    )
     add_flags(parser)
     parser.set_defaults(run=run)
 
@@ -61,6 +65,8 @@ def _a_rate(text: str) -> float:
 
 def run(arguments: argparse.Namespace) -> int:
     loaded = load(arguments, os.environ)
+    if arguments.engine:
+        return _engine(loaded.settings)
     from entrepot.app.upkeep import opened
     from entrepot.retention.check.check import Check
 
@@ -72,6 +78,18 @@ def run(arguments: argparse.Namespace) -> int:
         raise Refusal(loaded.refusal(error).lines, _UNABLE) from error
     except Problem as problem:
         raise Refusal(told(problem), _UNABLE) from problem
+
+
+def _engine(settings: "Settings") -> int:
+    from entrepot.app.task_engine import engine_lines
+    from entrepot.tasks.engines.model import EngineFailed
+
+    try:
+        print("\n".join(engine_lines(settings)))
+    except EngineFailed as failed:
+        print(f"engine: none at {settings.task_engine}: {failed}")
+        return _FOUND
+    return 0
 
 
 def _report(check: "Check", *, repairing: bool, as_json: bool) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from entrepot.cli import task_exec
-from entrepot.cli.online import task_why
+from entrepot.cli.online import task_hook, task_runs, task_why
 from entrepot.cli.refusal import FAILED, USAGE, Refusal
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from entrepot.tasks.language.findings import Finding
     from entrepot.tasks.language.reading import Given
 
-_TEXT: Final = "Task files: looked at, and run on this machine; and why a task ran or did not."
+_TEXT: Final = "Task files, looked at and run on this machine; tasks of a registry, and their runs."
 _LINT: Final = "Say what is wrong with a task file, with line and column."
 _RENDER: Final = "Print a task file as YAML, with aliases and templates put in."
 _SCHEMA: Final = "Print the JSON Schema of task files, for editors."
@@ -36,7 +36,9 @@ def register(commands: "Commands") -> None:
         verb.add_argument("file", help="the task file, or - for standard input")
         verb.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a value: {{.Values.NAME}}")
     task_exec.register(verbs)
+    task_runs.register(verbs)
     task_why.register(verbs)
+    task_hook.register(verbs)
     schema = verbs.add_parser("schema", help=_SCHEMA, description=_SCHEMA, allow_abbrev=False)
     schema.set_defaults(run=_schema)
 

@@ -21,11 +21,14 @@ from entrepot.cli.refusal import FAILED, INTERRUPTED, USAGE, Refusal
 
 if TYPE_CHECKING:
     from entrepot.cli.parsing import Commands
+    from entrepot.outbound.client import Outbound
+    from entrepot.tasks.engines.model import Order
     from entrepot.tasks.execution.model import Login, Outcome
     from entrepot.tasks.language.reading import Given, Task
 
 TEXT: Final = "Run a task file on this machine's docker: the same steps and the same log as in the registry."
 _ENGINE: Final = Path("/var/run/docker.sock")
+_CAS: Final = Path("/etc/docker/certs.d")
 _LIMIT: Final = 1024 * 1024
 _HOUR: Final = 3600
 
@@ -71,7 +74,6 @@ def _execute(
 ) -> "Outcome":
     """Raises EngineFailed."""
     from entrepot.tasks.engines.docker.engine import find
-    from entrepot.tasks.engines.model import Order
     from entrepot.tasks.execution.executor import execute
     from entrepot.tasks.execution.model import Work
 
@@ -79,12 +81,26 @@ def _execute(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: canceled.set())
     hidden = [*_pairs(arguments.set_secret, "--set-secret").values(), *(login.password for login in logins)]
-    machine = find(folder, name, arguments.engine).machine(Order(name, folder / "source"))
+    machine = find(folder, name, arguments.engine).machine(_order(arguments, name, folder / "source"))
     try:
         work = Work(name, task, arguments.registry, arguments.timeout, arguments.timeout, logins)
         return execute(work, machine, _Console(hidden), canceled)
     finally:
         machine.close()
+
+
+def _order(arguments: argparse.Namespace, name: str, source: Path) -> "Order":
+    """The image ``acr`` reaches the registry as docker does: with the system's CAs, and with docker's of its name."""
+    from entrepot.outbound.client import tls_context
+    from entrepot.tasks.engines.model import Order
+    from entrepot.tasks.engines.registry import client_of, own_registry
+
+    ca = _CAS / arguments.registry / "ca.crt"
+
+    def opened() -> "Outbound":
+        return client_of(arguments.registry, tls_context(ca if ca.exists() else None))
+
+    return Order(name, source, registry=own_registry(arguments.registry, "https", opened))
 
 
 class _Console:
@@ -127,8 +143,8 @@ def _task(arguments: argparse.Namespace, name: str) -> "Task":
 
 
 def _given(arguments: argparse.Namespace, name: str) -> "Given":
+    from entrepot.tasks.execution.images import ALIASES
     from entrepot.tasks.language.reading import Given, Run
-    from entrepot.tasks.runs.reading import IMAGES
 
     registry = arguments.registry
     known = Run(
@@ -141,7 +157,7 @@ def _given(arguments: argparse.Namespace, name: str) -> "Given":
         **_pairs(arguments.set, "--set"),
         **_pairs(arguments.set_secret, "--set-secret"),
     }
-    return Given(known, values, images={**IMAGES, **_pairs(arguments.image, "--image")})
+    return Given(known, values, images={**ALIASES, **_pairs(arguments.image, "--image")})
 
 
 def _pairs(given: list[str], flag: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ or the server asked for patience (429), because then nothing was done.
 
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, TypeVar
@@ -64,6 +64,15 @@ class Answer:
         return float(text) if text.isdecimal() else None
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A server-sent event. ``id``: where to go on after it."""
+
+    name: str
+    id: str
+    content: str = field(repr=False)
+
+
 class Http:
     """``ca``: certificates of a CA, PEM, that alone is trusted; None for those of the system."""
 
@@ -96,6 +105,23 @@ class Http:
             self._pause(pause)
             waited += pause
         raise AssertionError("unreachable")
+
+    def events(self, url: str, last: str) -> Iterator[Event]:
+        """Server-sent events after the one with this id, until the answer ends. Raises Unreachable, Refused."""
+        request = Request("GET", url, {"accept": "text/event-stream", "last-event-id": last})
+        place, headers, extensions = _on_loopback(request)
+        sent = self._http.build_request("GET", place, headers=headers, extensions=extensions)
+        try:
+            answer = self._http.send(sent, stream=True)
+            try:
+                if answer.status_code != HTTPStatus.OK:
+                    told = Answer(answer.status_code, {**answer.headers}, _bounded(answer, request))
+                    raise refused(told) or Unreadable(f"{request.shown} answered {told.status}")
+                yield from _events(answer.iter_lines(), last)
+            finally:
+                answer.close()
+        except httpx.TransportError as failure:
+            raise Unreachable(f"the connection ended: {failure or type(failure).__name__}", request.shown) from failure
 
     def close(self) -> None:
         self._http.close()
@@ -144,6 +170,25 @@ def _on_loopback(request: Request) -> tuple[str, dict[str, str], dict[str, objec
     headers = {**request.headers, "host": url.netloc.decode("ascii")}
     extensions: dict[str, object] = {"sni_hostname": url.host, "timeout": _TIMEOUT.as_dict()}
     return str(url.copy_with(host="localhost")), headers, extensions
+
+
+def _events(lines: Iterable[str], last: str) -> Iterator[Event]:
+    """What lines mean (WHATWG HTML, "Interpreting an event stream"); a comment, and an event cut off, is none."""
+    name, number, content = "message", last, list[str]()
+    for line in lines:
+        if not line:
+            if content:
+                yield Event(name, number, "\n".join(content))
+            name, content = "message", []
+            continue
+        field_, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if field_ == "event":
+            name = value
+        elif field_ == "id":
+            number = value
+        elif field_ == "data":
+            content.append(value)
 
 
 def _bounded(answer: httpx.Response, request: Request) -> bytes:

@@ -68,7 +68,7 @@ class Management:
         while url is not None:
             page = read(self._answer(Request("GET", url)), _Page)
             yield from (_converted(each, shape) for each in page.value)
-            url = None if page.next_link is None else self._own(page.next_link)
+            url = None if page.next_link is None else self.own(page.next_link)
 
     def create(self, path: str, body: dict[str, Any], shape: type[T]) -> T:
         """Raises Refused, 412, when there is one already."""
@@ -79,6 +79,10 @@ class Management:
 
     def post(self, path: str, body: dict[str, Any], shape: type[T]) -> T:
         return read(self._expected("POST", path, body), shape)
+
+    def act(self, path: str) -> None:
+        """Let something be done that answers with nothing."""
+        self._expected("POST", path, {})
 
     def delete(self, path: str) -> bool:
         """Whether it was there. What takes longer is waited for."""
@@ -101,7 +105,7 @@ class Management:
 
     def operation(self, address: str) -> Operation:
         """How it stands now."""
-        return read(self._answer(Request("GET", self._own(address))), Operation)
+        return read(self._answer(Request("GET", self.own(address))), Operation)
 
     def find_operation(self, name: str) -> str:
         """The address of an operation by its name. Raises Refused when no subscription has it."""
@@ -120,7 +124,7 @@ class Management:
     def follow(self, address: str) -> Iterator[Operation]:
         """How it stands, again and again until it has ended."""
         while True:
-            answer = self._answer(Request("GET", self._own(address)))
+            answer = self._answer(Request("GET", self.own(address)))
             status = read(answer, Operation)
             yield status
             if status.status in _ENDED:
@@ -159,7 +163,7 @@ class Management:
         version = _REGISTRY_VERSION if _PROVIDER.lower() in path.lower() else _RESOURCES_VERSION
         return f"{self.account.endpoint}{path}{'&' if '?' in path else '?'}api-version={version}"
 
-    def _own(self, url: str) -> str:
+    def own(self, url: str) -> str:
         """A link of an answer. The token goes to this deployment alone."""
         link, own = urlsplit(url), urlsplit(self.account.endpoint)
         if (link.scheme, link.netloc) != (own.scheme, own.netloc):

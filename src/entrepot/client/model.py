@@ -186,6 +186,32 @@ class TaskTimer(msgspec.Struct, rename="camel"):
     next_time: str
 
 
+class TaskSource(msgspec.Struct, rename="camel", omit_defaults=True):
+    """A source trigger of a task: when its repository's server called, and when we looked and will look."""
+
+    name: str
+    repository: str
+    branch: str | None = None
+    last_delivery: str | None = None
+    last_check: str | None = None
+    next_check: str | None = None
+    seen: dict[str, str] = {}
+    problem: str | None = None
+
+
+class TaskHook(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What the git server of a source trigger is told."""
+
+    trigger: str
+    url: str
+    secret: str
+    last_delivery: str | None = None
+
+
+class TaskHooks(msgspec.Struct):
+    value: list[TaskHook]
+
+
 class TaskEvaluation(msgspec.Struct, rename="camel", omit_defaults=True):
     """What a trigger of a task made of one thing. ``run_id``: the run that it began."""
 
@@ -197,8 +223,35 @@ class TaskEvaluation(msgspec.Struct, rename="camel", omit_defaults=True):
     run_id: str | None = None
 
 
-class TriggerExplanation(msgspec.Struct):
+class TaskBaseImage(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
+    """An image that a task is built on. ``is_told``: its registry tells of pushes at once; others are asked."""
+
+    type: str
+    registry: str
+    repository: str
+    tag: str | None = None
+    digest: str | None = None
+    last_digest: str | None = None
+    is_told: bool = False
+    last_check: str | None = None
+    next_check: str | None = None
+    problem: str | None = None
+
+
+class TaskEventTrigger(msgspec.Struct):
+    """A trigger of a task that waits for pushes: patterns of repositories and of tags."""
+
+    name: str
+    repositories: list[str]
+    tags: list[str]
+
+
+class TriggerExplanation(msgspec.Struct, rename="camel"):
     timers: list[TaskTimer]
+    sources: list[TaskSource]
+    base_image_trigger: str | None
+    base_images: list[TaskBaseImage]
+    event_triggers: list[TaskEventTrigger]
     evaluations: list[TaskEvaluation]
 
 

@@ -6,11 +6,11 @@ import httpx
 import pytest
 
 from entrepot.client.account import Account, Token, await_person, begin_device_code, token_for
-from entrepot.client.content import Content
 from entrepot.client.http import Http
 from entrepot.client.management import Management
 from entrepot.client.model import Found
 from entrepot.client.refusals import Refused, SignInNeeded, Unreadable, refusal
+from entrepot.client.tokens import content_of
 
 ENDPOINT = "https://registry.example.com"
 NOW = 1_000_000.0
@@ -154,7 +154,7 @@ def test_pages_of_the_data_plane_go_on_at_the_registry_alone() -> None:
     account = application()
     account.tokens["https://containerregistry.azure.net/.default"] = Token("t", NOW + 3600)
     http = Http(None, lambda _: None, httpx.MockTransport(answering))
-    assert list(Content(http, account, "team.example.com", lambda: NOW).repositories()) == ["a", "b"]
+    assert list(content_of(http, account, "team.example.com", lambda: NOW).repositories()) == ["a", "b"]
 
 
 def test_an_account_shows_no_secret() -> None:

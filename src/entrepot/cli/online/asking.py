@@ -50,10 +50,10 @@ class Online:
 
     def content(self, arguments: argparse.Namespace) -> "Content":
         """What the registry of --registry or --login-server holds."""
-        from entrepot.client.content import Content
+        from entrepot.client.tokens import content_of
 
         login_server = arguments.login_server or self.registry(arguments.registry).properties.login_server
-        return Content(self.management.http, self.management.account, login_server)
+        return content_of(self.management.http, self.management.account, login_server)
 
     def _only_registry(self) -> "Registry":
         found = list(islice(self.management.registries(), _NAMED))
