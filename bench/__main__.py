@@ -12,7 +12,13 @@ from typing import Final
 from bench import arguments, machine
 from bench.contenders.custom import Custom
 from bench.contenders.distribution import Distribution
-from bench.contenders.entrepot import Entrepot, EntrepotCollecting, EntrepotOnPostgreSQL, EntrepotTelling
+from bench.contenders.entrepot import (
+    Entrepot,
+    EntrepotBuilding,
+    EntrepotCollecting,
+    EntrepotOnPostgreSQL,
+    EntrepotTelling,
+)
 from bench.contenders.lab import Lab, first_line, program
 from bench.contenders.nginx import Nginx
 from bench.model import DISTRIBUTION_2, DISTRIBUTION_3, Contender, Row, Unavailable
@@ -60,6 +66,7 @@ def _available(lab: Lab, given: arguments.Arguments, versions: dict[str, str]) -
         EntrepotOnPostgreSQL(lab),
         EntrepotCollecting(lab),
         EntrepotTelling(lab),
+        EntrepotBuilding(lab),
         Distribution(lab, DISTRIBUTION_3),
         Distribution(lab, DISTRIBUTION_2),
         Nginx(lab),

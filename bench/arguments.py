@@ -13,6 +13,7 @@ from bench.model import (
     DISTRIBUTION_3,
     NGINX,
     OURS,
+    OURS_BUILDING,
     OURS_COLLECTING,
     OURS_ON_POSTGRESQL,
     OURS_TELLING,
@@ -20,7 +21,16 @@ from bench.model import (
 )
 from bench.rows import ROWS
 
-BUILT_IN: Final = (OURS, OURS_ON_POSTGRESQL, OURS_COLLECTING, OURS_TELLING, DISTRIBUTION_3, DISTRIBUTION_2, NGINX)
+BUILT_IN: Final = (
+    OURS,
+    OURS_ON_POSTGRESQL,
+    OURS_COLLECTING,
+    OURS_TELLING,
+    OURS_BUILDING,
+    DISTRIBUTION_3,
+    DISTRIBUTION_2,
+    NGINX,
+)
 USUAL: Final = Plan(repeat=5, seconds=5, large=500_000_000, huge=1_000_000_000, scale=1_000_000)
 QUICK: Final = Plan(repeat=4, seconds=2, large=500_000_000, huge=500_000_000, scale=10_000)
 LONG_HUGE: Final = 10_000_000_000

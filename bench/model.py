@@ -11,6 +11,7 @@ OURS = "entrepot"
 OURS_ON_POSTGRESQL = "entrepot-postgresql"
 OURS_COLLECTING = "entrepot-collecting"
 OURS_TELLING = "entrepot-telling"
+OURS_BUILDING = "entrepot-building"
 DISTRIBUTION_3 = "distribution3"
 DISTRIBUTION_2 = "distribution2"
 NGINX = "nginx"
@@ -133,6 +134,8 @@ class Running:
     events: Heap | None = None
     database_url: str | None = None
     """Of one that keeps its catalog in a database server."""
+    engine: Path | None = None
+    """The socket of the docker engine that runs its tasks."""
 
 
 class Contender(Protocol):

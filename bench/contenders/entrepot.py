@@ -9,13 +9,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from bench.contenders.docker import start_docker
 from bench.contenders.lab import Lab, wait_until_ready
 from bench.contenders.postgresql import PostgreSQL, start_postgresql
 from bench.contenders.postgresql import version as postgresql_version
 from bench.events import EntrepotEvents
 from bench.garbage import EntrepotGarbage
 from bench.management import Deployment
-from bench.model import OURS, OURS_COLLECTING, OURS_ON_POSTGRESQL, OURS_TELLING, Running
+from bench.model import OURS, OURS_BUILDING, OURS_COLLECTING, OURS_ON_POSTGRESQL, OURS_TELLING, Running
 from bench.probe import EntrepotJobs
 from bench.processes import Command, free_port
 from bench.registry import ChallengedTokens, OverHttp, basic
@@ -103,6 +104,17 @@ class EntrepotTelling(Entrepot):
         self._lab.start(Command([sys.executable, "-m", "bench.receiver", str(port)]), beside)
         events = EntrepotEvents(folder / "data", None, running.shelf, f"http://127.0.0.1:{port}/")
         return replace(running, events=events)
+
+
+class EntrepotBuilding(Entrepot):
+    """With a docker engine of its own, and one run at a time."""
+
+    name = OURS_BUILDING
+
+    def start(self, folder: Path) -> Running:
+        socket = start_docker(self._lab, folder)
+        self.options = ("--task-engine", str(socket), "--task-runs", "1")
+        return replace(super().start(folder), engine=socket)
 
 
 def _environment() -> dict[str, str]:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from bench.model import Row
-from bench.rows import background, idle, large, listing, management, pushes, reads, tokens
+from bench.rows import background, idle, large, listing, management, pushes, reads, tasks, tokens
 
 ROWS: Final[tuple[Row, ...]] = (
     *reads.ROWS,
@@ -13,5 +13,6 @@ ROWS: Final[tuple[Row, ...]] = (
     *large.ROWS,
     *listing.ROWS,
     *background.ROWS,
+    *tasks.ROWS,
     *idle.ROWS,
 )

@@ -87,12 +87,12 @@ def _traffic(running: Running, listed: Path, seconds: float) -> Sample:
     """Pulls, whose latency counts, beside pushes."""
     with ThreadPoolExecutor(1) as beside:
         pushing = beside.submit(push, running, PUSHES, seconds)
-        pulled = _pulls(running, listed, seconds)
+        pulled = pulls(running, listed, seconds)
         pushed = pushing.result().metrics["rate"]
     return Sample({**pulled.metrics, "pushes_a_second": pushed})
 
 
-def _pulls(running: Running, listed: Path, seconds: float) -> Sample:
+def pulls(running: Running, listed: Path, seconds: float) -> Sample:
     headers = bearer(running.tokens, pull(REPOSITORY)) | {"Accept": MANIFEST}
     arguments = (str(listed), str(PULL_PAUSE_MS))
     load = Load(running.url, PULLING_CLIENTS, 2, seconds, headers, "cycle.lua", arguments)
@@ -112,18 +112,18 @@ def prepare_telling(running: Running, plan: Plan) -> Measure:
     listed = running.folder / "pulls"
     listed.write_text("\n".join(image_paths(image)) + "\n")
     events.make(EVENTS_A_SECOND)
-    _pulls(running, listed, WARM_SECONDS)
-    return lambda: _tell_beside_pulls(running, events, listed, seconds)
+    pulls(running, listed, WARM_SECONDS)
+    return lambda: _tell_besidepulls(running, events, listed, seconds)
 
 
-def _tell_beside_pulls(running: Running, events: Heap, listed: Path, seconds: float) -> Sample:
+def _tell_besidepulls(running: Running, events: Heap, listed: Path, seconds: float) -> Sample:
     """The same pulls without and with deliveries; the rate is that of the whole way from event to answered call."""
     while events.remaining():
         time.sleep(LOOK_SECONDS)
-    quiet = _pulls(running, listed, seconds).metrics
+    quiet = pulls(running, listed, seconds).metrics
     events.make(int(seconds * EVENTS_A_SECOND))
     with ThreadPoolExecutor(1) as beside:
-        pulling = beside.submit(_pulls, running, listed, seconds)
+        pulling = beside.submit(pulls, running, listed, seconds)
         rate = _rate_of_work(events)
     busy = pulling.result().metrics
     growth = busy["p99_ms"] / quiet["p99_ms"]

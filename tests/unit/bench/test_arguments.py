@@ -28,6 +28,7 @@ def test_entrepot_is_measured_whatever_peers_are_named():
         "entrepot-postgresql",
         "entrepot-collecting",
         "entrepot-telling",
+        "entrepot-building",
         "nginx",
     )
 
