@@ -42,11 +42,11 @@ class Command:
     shown: str | None
 
     def prints(self, output: str) -> bool:
-        """``...`` on a page stands for anything."""
+        """``...`` on a page stands for anything. Lines of a run's log end with CRLF."""
         if self.shown is None:
             return True
         pattern = ".*".join(map(re.escape, self.shown.split("...")))
-        return re.fullmatch(pattern, output.strip("\n"), re.DOTALL) is not None
+        return re.fullmatch(pattern, output.replace("\r\n", "\n").strip("\n"), re.DOTALL) is not None
 
 
 def blocks_of(page: Path) -> Iterator[Block]:

@@ -11,6 +11,7 @@ from typing import Final
 from prometheus_client.metrics import MetricWrapperBase
 from pydantic_core import PydanticUndefined
 from tests.architecture.management_pages import management_page, openapi_document, openapi_page
+from tests.architecture.task_pages import task_files_page
 from tests.e2e.az.tour.commands import STEPS, succeeding
 
 import entrepot
@@ -32,6 +33,7 @@ from entrepot.metadata.routes import ROUTES as METADATA
 from entrepot.oauth.directory.routes import ROUTES as DIRECTORY
 from entrepot.oauth.routes import ROUTES as OAUTH
 from entrepot.settings import GROUPS, Settings
+from entrepot.tasks.sources.routes import ROUTES as HOOKS
 from entrepot.tasks.storage.routes import ROUTES as STORAGE
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "reference"
@@ -62,7 +64,7 @@ def _setting(name: str) -> str:
 
 def routes_page() -> str:
     lines = ["# Routes", "", PRINTED, "| method | path | who may | what it does |", "|---|---|---|---|"]
-    for route in (*DISTRIBUTION, *METADATA, *HELM, *OAUTH, *DIRECTORY, *AUDITING, *STORAGE):
+    for route in (*DISTRIBUTION, *METADATA, *HELM, *OAUTH, *DIRECTORY, *AUDITING, *STORAGE, *HOOKS):
         method = "GET, HEAD" if route.method == "GET" else route.method
         summary = (route.handler.__doc__ or "").strip().splitlines()[0]
         lines.append(f"| {method} | `{route.path}` | {_who(route.access)} | {summary} |")
@@ -223,6 +225,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "commands.md": commands_page,
     "metrics.md": metrics_page,
     "roles.md": roles_page,
+    "task-files.md": lambda: task_files_page(PRINTED),
     "management.md": lambda: management_page(PRINTED),
     "openapi.json": openapi_document,
     "openapi.html": openapi_page,

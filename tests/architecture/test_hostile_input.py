@@ -1,13 +1,16 @@
-"""The page on hostile input names tests: they must be there."""
+"""The pages on hostile input and on what keeps runs apart name tests: they must be there."""
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 from tests.architecture.source import ROOT
 
 PAGE = ROOT / "docs" / "concepts" / "hostile-input.md"
-NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py(?:::\w+)?)`", PAGE.read_text(encoding="utf-8"))))
+ISOLATION = PAGE.with_name("task-isolation.md")
+_TEST = re.compile(r"`(tests/[\w/]+\.py(?:::\w+)?)`")
+NAMED = sorted({name for page in (PAGE, ISOLATION) for name in _TEST.findall(page.read_text(encoding="utf-8"))})
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -19,8 +22,10 @@ def test_every_test_that_the_page_names_is_there(name: str) -> None:
     assert not function or function in tests
 
 
-def test_every_row_names_a_test() -> None:
-    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")][1:]
+@pytest.mark.parametrize("page", [PAGE, ISOLATION], ids=lambda page: page.name)
+def test_every_row_names_a_test(page: Path) -> None:
+    table = page.read_text(encoding="utf-8").rpartition("| what happens | tests |")[2]
+    rows = [line for line in table.splitlines() if line.startswith("| ")]
     assert rows
     assert [row for row in rows if "`tests/" not in row] == []
 

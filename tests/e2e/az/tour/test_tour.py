@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.content import an_image
-from tests.e2e.az.tour.commands import REGISTRY, STEPS, Seen, Step
+from tests.e2e.az.tour.commands import HOME, REGISTRY, STEPS, Made, Seen, Step
 from tests.e2e.az.tour.guide import Guide, Told, guided
 from tests.e2e.clients import shell_in
 from tests.e2e.namespaces import DOMAIN, named_server, namespaces
@@ -52,6 +52,8 @@ class Tour:
     def take(self, steps: Sequence[Step]) -> None:
         with self.guide.data_plane() as content, self.guide.arm() as arm:
             for step in steps:
+                if step.made is not None:
+                    _make(arm, step.made)
                 arguments = shlex.split(step.arguments.format(folder=self.guide.folder, **self.images))
                 told = self.guide.az(*step.command.split(), *arguments)
                 fault = _fault(step, told)
@@ -59,6 +61,12 @@ class Tour:
                     fault = _difference(content if step.seen.is_content else arm, step.seen)
                 if fault is not None:
                     self.faults.append(f"az {step.command}: {fault}\n{told.out[-500:]}{told.said[-1500:]}")
+
+
+def _make(http: httpx.Client, made: Made) -> None:
+    body = {"location": HOME, "properties": {"runRequest": made.request}}
+    answer = http.put(f"{REGISTRY}{made.path}", params={"api-version": "2025-03-01-preview"}, json=body)
+    assert answer.status_code == 201, answer.text
 
 
 def _fault(step: Step, told: Told) -> str | None:
