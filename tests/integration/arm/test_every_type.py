@@ -209,7 +209,9 @@ async def test_a_member_of_a_wrong_type_is_named(workshop: Workshop) -> None:
             assert (await arm.get(path)).status == 404
             await workshop.make(kind)
             for place, body in tried if kind.has("PATCH") else []:
-                assert refused(await arm.patch(path, body), 400)["target"] == place
+                # Lists that are merged by name have it after what was there.
+                target = refused(await arm.patch(path, body), 400)["target"]
+                assert target in {place, place.replace("[0]", "[1]", 1)}
 
 
 def _schema(kind: Kind) -> Json:
