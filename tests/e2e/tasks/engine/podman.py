@@ -43,7 +43,13 @@ def podman_service(within: Sequence[str | Path]) -> Iterator[Engine]:
             _wait_for(engine, process)
             yield engine
     finally:
-        shutil.rmtree(folder)
+        wait_until(lambda: _is_removed(folder), "podman's folder is removed", STARTS_WITHIN)
+
+
+def _is_removed(folder: Path) -> bool:
+    """What podman starts for a container that ended still writes for a moment after its service is gone."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
 
 
 def _command(folder: Path, engine: Engine) -> list[str | Path]:
