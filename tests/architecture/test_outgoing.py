@@ -39,7 +39,7 @@ ALLOWED = {
     "src/entrepot/app/listeners.py": "listens",
     "src/entrepot/app/web_workers.py": "hands listening sockets on",
     "src/entrepot/app/job_keeper.py": "hands listening sockets on",
-    "src/entrepot/tasks/engines/docker/": "asks the engine of this machine, over its unix socket",
+    "src/entrepot/tasks/engines/docker/": "asks the engine of this machine, over its unix socket; listens for runs",
     "src/entrepot/jobs/worker.py": "asks for this machine's name",
 }
 

@@ -19,10 +19,12 @@ from entrepot.db.database import Database
 from entrepot.gate.hosts import Hosts
 from entrepot.gate.queries import find_registry
 from entrepot.gate.registries import registry_of as as_registry
+from entrepot.outbound.addresses import Permitted
 from entrepot.outbound.client import Outbound, tls_context
-from entrepot.settings import Settings
+from entrepot.outbound.streams import Streams
+from entrepot.settings import SettingError, Settings
 from entrepot.tasks.contexts.model import ContextFailed
-from entrepot.tasks.egress import Egress, egress_of
+from entrepot.tasks.egress import Egress, EgressUnknown, egress_of
 from entrepot.tasks.engines.model import Allowance
 from entrepot.tasks.engines.registry import client_of
 from entrepot.tasks.language.rendering import Renderer
@@ -47,6 +49,7 @@ class Kept:
 def site_of(settings: Settings, database: Database, kept: Kept, engines: Engines) -> Site:
     """Raises SettingError."""
     hosts, store = hosts_of(settings), kept.store
+    egress = egress_of_setting(settings)
 
     def registry(registry_id: int) -> tuple[str, str]:
         name = database.read(queries.name_of_registry, registry_id)
@@ -56,6 +59,7 @@ def site_of(settings: Settings, database: Database, kept: Kept, engines: Engines
         engine=engines.get,
         folder=settings.data_dir.absolute() / "tasks",
         outbound=open_outbound(settings),
+        streams=Streams(reached_by_runs(settings, egress)),
         sealer=kept.sealer,
         upload=_upload_from(database, store),
         registry=registry,
@@ -65,7 +69,7 @@ def site_of(settings: Settings, database: Database, kept: Kept, engines: Engines
         reach=reach_of(settings, hosts),
         scheme=settings.scheme,
         client=partial(_client_of, settings),
-        egress=partial(egress_in, database, Egress(settings.task_egress)),
+        egress=partial(egress_in, database, egress),
         keeps_cache=settings.task_build_cache,
         publisher=lambda run, row: OwnRegistry(run, store, RegistryId(row.registry_id), row.id),
         deployment=lambda: f"urn:entrepot:{database.read(queries.deployment_id)}",
@@ -88,6 +92,23 @@ def reach_of(settings: Settings, hosts: Hosts) -> Reach:
         return named(tx, registry_of(server, hosts.login_server))
 
     return Reach(registry, own, vaults, f"{settings.scheme}://{hosts.endpoint()}/msi/token")
+
+
+def egress_of_setting(settings: Settings) -> Egress:
+    """Raises SettingError."""
+    try:
+        return Egress.parse(settings.task_egress)
+    except EgressUnknown as unknown:
+        raise SettingError("task_egress", str(unknown)) from None
+
+
+def reached_by_runs(settings: Settings, egress: Egress) -> Permitted:
+    """Beside what is public: addresses that the operator's list names as such, and what calls may go to. Where the list
+    is a tag's, nothing: open, its steps would not reach the worker's loopback either.
+    """
+    if egress.hosts is None:
+        return Permitted()
+    return Permitted.of([*settings.outbound_allow, *egress.addresses()])
 
 
 class _Tagged(msgspec.Struct):

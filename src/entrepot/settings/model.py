@@ -36,6 +36,7 @@ from entrepot.settings.values import (
     Seconds,
     SecretKey,
     SyslogUrl,
+    TaskEgress,
     TaskImages,
     TaskVaults,
     Texts,
@@ -319,10 +320,11 @@ class Settings(BaseModel):
         "alias: acr, which is ours, or az, bash, curl or cssc, which are Microsoft's; or the whole name of an image, "
         "such as `mcr.microsoft.com/oryx/pack:stable`, which `az acr pack build` runs.",
     )
-    task_egress: Literal["open", "none"] = Field(
-        default="open",
-        description="What steps of runs reach: whatever the engine's containers do, or none but one another. The tag "
-        "`entrepot.egress` of a registry or a task can close it, not open it.",
+    task_egress: TaskEgress = Field(
+        default=("open",),
+        description="What steps of runs reach beside one another: whatever the engine's containers do (open), nothing "
+        "(none), or hosts, comma-separated: HOST, *.DOMAIN or an address, with :PORT, or without for 80 and 443. The "
+        "tag `entrepot.egress` of a registry or a task can narrow it, not widen it.",
     )
 
     task_vaults: TaskVaults = Field(

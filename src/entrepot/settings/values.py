@@ -18,6 +18,7 @@ _DN: Final = re.compile(r"[A-Za-z0-9.-]+ *=[^\x00]+")
 _SCOPE: Final = re.compile(r"[!#-\[\]-~]{1,256}")  # RFC 6749 section 3.3
 _AGENT_POOL: Final = re.compile(r"([A-Za-z0-9]{5,50}/)?[A-Za-z0-9-]{3,20}")
 _REGION: Final = re.compile(r"[a-z][a-z0-9]{0,31}")
+_HOST_OF_RUNS: Final = re.compile(r"(?=.*[.:])[A-Za-z0-9_.:*\[\]-]{1,262}")
 _VAULT: Final = re.compile(r"[A-Za-z0-9-]{1,63}")
 _TIER_LIMIT: Final = re.compile(r"[A-Za-z]+\.[A-Za-z]+ *= *[A-Za-z0-9.]+")
 _DATABASES: Final = ("postgresql", "sqlite")
@@ -204,6 +205,13 @@ def _a_task_image(value: str) -> str:
     return value
 
 
+def _a_host_of_runs(value: str) -> str:
+    """What it may be is looked at closely where the lists are (tasks/egress.py)."""
+    if value not in {"open", "none"} and _HOST_OF_RUNS.fullmatch(value) is None:
+        raise ValueError("use open, none, or hosts such as github.com,*.pythonhosted.org,registry.npmjs.org:443")
+    return value
+
+
 def _a_task_vault(value: str) -> str:
     name, sign, folder = value.partition("=")
     if not sign or _VAULT.fullmatch(name) is None or not folder or "\0" in folder:
@@ -255,6 +263,9 @@ ForeignSecret = Annotated[SecretStr, AfterValidator(_a_foreign_secret)]
 Claim = Annotated[str, Field(min_length=1, max_length=256)]
 Scopes = Annotated[tuple[Annotated[str, AfterValidator(_a_scope)], ...], BeforeValidator(_split_at_spaces)]
 Texts = Annotated[tuple[Claim, ...], BeforeValidator(_split_at_commas)]
+TaskEgress = Annotated[
+    tuple[Annotated[str, AfterValidator(_a_host_of_runs)], ...], BeforeValidator(_split_at_commas), Field(min_length=1)
+]
 TaskImages = Annotated[tuple[Annotated[str, AfterValidator(_a_task_image)], ...], BeforeValidator(_split_at_commas)]
 AgentPool = Annotated[str, AfterValidator(_an_agent_pool)]
 TaskVaults = Annotated[tuple[Annotated[str, AfterValidator(_a_task_vault)], ...], BeforeValidator(_split_at_commas)]

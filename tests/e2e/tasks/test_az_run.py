@@ -163,6 +163,21 @@ def test_a_registry_s_tag_takes_the_network_away_from_its_runs(az: Az, site: Sit
     assert any(reason in said for reason in ("unreachable", "No route", "timed out")), said
 
 
+def test_a_registry_s_tag_names_the_hosts_that_its_runs_reach(az: Az) -> None:
+    asked = "CONNECT evil.example:443 HTTP/1.1\\r\\nHost:x\\r\\n\\r\\n"
+    ask = f"""$Registry/{TOOLS} sh -c 'printf "{asked}" | nc -w 20 entrepot-egress 3128'"""
+    az.run(
+        "acr", "update", "--name", "local", "--tags", "entrepot.egress=a.example,*.b.example:443", "--output", "none"
+    )
+    try:
+        said = az.run("acr", "run", "--registry", "local", "--cmd", ask, "/dev/null")
+    finally:
+        az.run("acr", "update", "--name", "local", "--tags", "", "--output", "none")
+    assert "its egress is a.example, *.b.example:443" in said, said
+    assert "HTTP/1.1 403 Forbidden" in said, said
+    assert said.count("Refused by the run's egress list: evil.example:443") == 2, said  # to the step, and of us
+
+
 def test_a_timer_begins_a_run(az: Az, source: Path, repository: str) -> None:
     """That purges, as people have them do."""
     az.run(

@@ -148,7 +148,7 @@ WRONG = {
     "task_log_bytes": ("10 parsecs", SIZE),
     "task_keep_seconds": ("0", AT_LEAST_ONE),
     "task_poll_seconds": ("1", "input should be greater than or equal to 5"),
-    "task_egress": ("closed", "open"),
+    "task_egress": ("a.example,off", "use open, none, or hosts"),
     "task_base_image_seconds": ("0", AT_LEAST_ONE),
     "task_build_cache": ("x", "use true or false"),
     "task_images": ("bash", "use NAME=REFERENCE"),

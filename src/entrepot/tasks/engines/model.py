@@ -11,6 +11,8 @@ from pathlib import Path
 from threading import Event
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
+from entrepot.outbound.streams import Connected
+
 # Takes output as it comes, standard output and errors mixed. Called from one thread at a time for each call.
 Sink: TypeAlias = Callable[[bytes], None]
 
@@ -95,6 +97,27 @@ class RunRegistry:
     ask: Callable[[Asked], Answered]
 
 
+class NoWay(Exception):
+    """What a container is told instead of a connection. ``is_refused``: it may not have one; else there is none."""
+
+    def __init__(self, message: str, *, is_refused: bool) -> None:
+        super().__init__(message)
+        self.is_refused = is_refused
+
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """From containers that reach nothing by themselves, to the hosts of a list.
+
+    ``lists``: whether a host and port are in it. ``open``: a connection there; raises NoWay. ``near``: names of hosts
+    for which containers do not ask here, beside those of containers that are there.
+    """
+
+    lists: Callable[[str, int], bool]
+    open: Callable[[str, int], Connected]
+    near: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """For whom a machine is made.
@@ -102,7 +125,7 @@ class Order:
     ``run``: unique in the deployment (a run's row and attempt), letters, digits and -. ``source``: a folder of the
     worker that becomes WORKSPACE; the machine owns it from then on. ``allowance``: of each container. ``registry``:
     what the ``acr`` image works on; without it there is no such image. ``is_closed``: its containers reach one another,
-    and nothing else.
+    and nothing else; but for the ``way_out``, which is for such an order alone.
     """
 
     run: str
@@ -110,6 +133,7 @@ class Order:
     allowance: Allowance = field(default_factory=Allowance)
     registry: RunRegistry | None = None
     is_closed: bool = False
+    way_out: WayOut | None = None
 
 
 class Machine(Protocol):

@@ -100,13 +100,14 @@ class _Run:
     def _finds_buildkit(self, planned: Plan) -> bool:
         if all(each.build is None for each in planned.steps):
             return False
-        # A client needs half a second to tell; it stays what it is while the worker runs.
-        is_there = self.work.known.get(_BUILDKIT) or has_buildkit(self.calls, self.work.limits.setup)
+        # A client needs half a second to tell; it stays what it is while the worker runs. Machines do not.
+        known = self.calls.machine.has_buildkit and self.work.known.get(_BUILDKIT, False)
+        is_there = known or has_buildkit(self.calls, self.work.limits.setup)
         if is_there:
             self.work.known[_BUILDKIT] = True
         if not is_there:
             self.calls.log.say(
-                "BuildKit is not here (it needs docker, and buildx from docker 23 on): "
+                "BuildKit is not here (it needs docker, buildx from docker 23 on, and no list of hosts as egress): "
                 "builds use the engine's other builder"
             )
         return is_there

@@ -16,6 +16,7 @@ from entrepot.access.sealing import SealBrokenError, Sealer
 from entrepot.jobs.model import Json
 from entrepot.jobs.run import Run
 from entrepot.outbound.client import Outbound
+from entrepot.outbound.streams import Streams
 from entrepot.remote.sign_in import Credentials
 from entrepot.tasks.context import Artifact, Context, ContextInvalid, parse_context
 from entrepot.tasks.contexts.fetching import fetch
@@ -23,6 +24,7 @@ from entrepot.tasks.contexts.model import ContextFailed, Fetched, Means
 from entrepot.tasks.egress import Egress, EgressUnknown
 from entrepot.tasks.engines.model import Allowance, Canceled, DiskFull, Engine, EngineFailed, Order
 from entrepot.tasks.engines.registry import own_registry
+from entrepot.tasks.engines.way_out import way_out
 from entrepot.tasks.execution.attesting import SBOM
 from entrepot.tasks.execution.builds import remote_contexts
 from entrepot.tasks.execution.executor import execute
@@ -63,14 +65,16 @@ class Site:
     ``upload``: the bytes of what was uploaded for a registry (by its row) under a path; raises ContextFailed.
     ``registry``: name and login server of a registry by its row. ``reach``: what runs sign in to.
     ``scheme``: of a registry's URL. ``client``: for calls to one, by its login server; raises OSError for a CA that
-    cannot be read. ``egress``: of a run of a registry (by its row) and a task; raises EgressUnknown. ``keeps_cache``:
-    whether builds leave caches. ``publisher``: puts indexes and attestations of a run into its registry.
+    cannot be read. ``egress``: of a run of a registry (by its row) and a task; raises EgressUnknown. ``streams``: to
+    what runs may reach whose egress is a list. ``keeps_cache``: whether builds leave caches. ``publisher``: puts
+    indexes and attestations of a run into its registry.
     ``deployment``: its URI. ``known``: what runs found out about the engine.
     """
 
     engine: Callable[[], Engine]
     folder: Path
     outbound: Outbound
+    streams: Streams
     sealer: Sealer
     upload: Callable[[int, str], Iterable[bytes]]
     registry: Callable[[int], tuple[str, str]]
@@ -207,7 +211,11 @@ class _Attempt:
             sbom_image=self.site.reader.images.get(SBOM, ""),
         )
         asking = own_registry(server, self.site.scheme, partial(self.site.client, server))
-        machine = engine.machine(Order(own, fetched.root, self.site.allowance, asking, is_closed=self._is_closed(says)))
+        near = [] if isinstance(job, QuickBuild) else [step.id for step in job.steps]
+        egress = self._egress(says)
+        way = way_out(egress, self.site.streams, near, says.say) if egress.hosts else None
+        order = Order(own, fetched.root, self.site.allowance, asking, egress.hosts is not None, way)
+        machine = engine.machine(order)
         try:
             self.run.write(queries.set_running, self.row.id, self.run.now)
             return execute(work, machine, says, watch.ended)
@@ -235,16 +243,16 @@ class _Attempt:
 
         return unlock
 
-    def _is_closed(self, says: LogWriter) -> bool:
+    def _egress(self, says: LogWriter) -> Egress:
         """Raises TaskInvalid."""
         try:
             egress = self.site.egress(self.row.registry_id, self.row.task)
         except EgressUnknown as unknown:
             raise TaskInvalid([Finding(str(unknown))]) from None
-        if egress is Egress.OPEN:
-            return False
-        says.say("The steps of this run reach one another, and nothing else: its egress is none")
-        return True
+        if egress.hosts is not None:
+            way = " and, by HTTP_PROXY, hosts of a list" if egress.hosts else ""
+            says.say(f"The steps of this run reach one another{way}, and nothing else: its egress is {egress}")
+        return egress
 
     def _source(self) -> str:
         """Of the context, without what is secret; empty for an upload."""

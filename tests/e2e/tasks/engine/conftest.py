@@ -1,6 +1,7 @@
 """One Docker Engine with a network of its own, and machines on it. It needs root."""
 
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.clients import Shell, shell_in
 from tests.e2e.docker.dockerd import PRIVATE_ETC, Engine, dockerd
-from tests.e2e.tasks.engine.machines import Bench, Host, machine
+from tests.e2e.tasks.engine.machines import METADATA, Bench, Host, machine
 from tests.e2e.tasks.engine.podman import podman_service
 
 from entrepot.tasks.engines.docker.engine import find
@@ -90,3 +91,12 @@ def other(host: Host, tmp_path: Path) -> Iterator[Bench]:
 def admin(host: Host, tmp_path: Path) -> Shell:
     """The docker client before the engine itself."""
     return host.daemon.seen_from(shell_in(tmp_path / "admin"))
+
+
+@pytest.fixture
+def metadata(host: Host) -> Iterator[str]:
+    """An address that the engine's machine reaches, as a cloud's machine reaches its metadata."""
+    enter = ["nsenter", f"--target={host.daemon.process}", "--net", "--", "ip", "address"]
+    subprocess.run([*enter, "add", f"{METADATA}/32", "dev", "lo"], check=True)
+    yield METADATA
+    subprocess.run([*enter, "delete", f"{METADATA}/32", "dev", "lo"], check=True)

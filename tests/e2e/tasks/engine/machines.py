@@ -16,6 +16,7 @@ from entrepot.tasks.engines.model import Allowance, Call, Machine, Order
 
 BOTH = pytest.mark.engines("docker", "podman")
 PATIENCE = 100.0
+METADATA = "169.254.169.254"
 SOCKET = "--volume /var/run/docker.sock:/var/run/docker.sock"
 
 

@@ -1,6 +1,5 @@
 """A run whose egress is none: its steps reach one another, and neither the internet, the machine nor the metadata."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,22 +9,11 @@ from tests.e2e.tasks.engine.test_isolation import SERVE, asking, in_a_step, serv
 
 pytestmark = [pytest.mark.xdist_group("task-engine"), pytest.mark.timeout(300)]
 
-METADATA = "169.254.169.254"
-
 
 @pytest.fixture
 def closed(host: Host, tmp_path: Path) -> Iterator[Bench]:
     with machine(host, tmp_path, is_closed=True) as bench:
         yield bench
-
-
-@pytest.fixture
-def metadata(host: Host) -> Iterator[str]:
-    """An address that the engine's machine reaches, as a cloud's machine reaches its metadata."""
-    enter = ["nsenter", f"--target={host.daemon.process}", "--net", "--", "ip", "address"]
-    subprocess.run([*enter, "add", f"{METADATA}/32", "dev", "lo"], check=True)
-    yield METADATA
-    subprocess.run([*enter, "delete", f"{METADATA}/32", "dev", "lo"], check=True)
 
 
 def test_steps_reach_one_another_by_name(closed: Bench) -> None:

@@ -206,6 +206,7 @@ class Bench:
     keeps_cache: bool = True
     publisher: "RecordingPublisher | None" = None
     sbom_image: str = ""
+    known: dict[str, bool] = field(default_factory=dict[str, bool])
 
     def __post_init__(self) -> None:
         self.machine = RecordingMachine(self.clock)
@@ -223,6 +224,7 @@ class Bench:
             self.commit,
             self.fetched,
             self.environment,
+            known=self.known,
             branch=self.branch,
             platform=self.platform,
             keeps_cache=self.keeps_cache,

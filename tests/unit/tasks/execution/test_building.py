@@ -234,6 +234,17 @@ def test_a_build_that_failed_leaves_no_cache(bench: Bench) -> None:
     assert bench.machine.of("push") == []
 
 
+def test_a_machine_without_buildkit_is_not_mistaken_for_others_of_its_engine(bench: Bench) -> None:
+    """One of a run whose egress is a list has none, where earlier runs found it."""
+    line = "steps: [{build: -t x .}]"
+    bench.run(line)
+    bench.machine.has_buildkit = False
+    bench.run(line)
+    bench.machine.has_buildkit = True
+    bench.run(line)
+    assert ["DOCKER_BUILDKIT" in each.call.env for each in bench.machine.of(BUILD)] == [True, False, True]
+
+
 def test_a_client_without_buildkit_builds_as_it_can(bench: Bench) -> None:
     bench.machine.has_buildkit = False
     arguments = (BuildArgument("TOKEN", "hush", is_secret=True),)

@@ -1,5 +1,6 @@
-"""The image ``acr``, made of the worker's own Python and of the modules that the program loads: no network is needed.
+"""The image ``acr``, made of the worker's own Python and of the modules that its programs load: no network is needed.
 
+One program is ``acr``; the other is the gateway of runs whose egress is a list, which is no business of a step's.
 Every file lies in it where it lies here, so that the interpreter and the loader find all as they do here.
 """
 
@@ -18,17 +19,24 @@ from entrepot.tasks.engines.docker.image import File, imported, libraries_of, pa
 from entrepot.tasks.engines.model import ACR_IMAGE, EngineFailed
 
 _PROGRAM: Final = "acr.py"
+_GATEWAY: Final = "gateway.py"
 _START: Final = """\
 import sys
 sys.path[:] = {path!r}
 from entrepot.client.acr.program import main
 sys.exit(main(sys.argv[1:]))
 """
-# All that the program loads, with what it loads when it is first used.
+_START_GATEWAY: Final = """\
+import sys
+sys.path[:] = {path!r}
+from entrepot.tasks.engines.docker.gateway.inside import main
+main()
+"""
+# All that the programs load, with what it loads when it is first used.
 _LOADED: Final = """\
 import encodings.ascii, encodings.idna, encodings.latin_1, encodings.utf_8, encodings.unicode_escape, json, sys
 import concurrent.futures.thread, httpcore._backends.sync, httpcore._sync.http11
-import entrepot.client.acr.program
+import entrepot.client.acr.program, entrepot.tasks.engines.docker.gateway.inside
 print(json.dumps([[module.__file__, getattr(module, "__cached__", None)]
                   for module in list(sys.modules.values()) if getattr(module, "__file__", None)]))
 """
@@ -48,18 +56,32 @@ class AcrImage:
         """Its id; it is there afterwards. Raises EngineFailed."""
         with self._lock:
             if not self._id:
-                python = Path(sys.executable).resolve()
-                start = (str(python), "-I", "-S", f"/{_PROGRAM}")
-                self._id = imported(api, ACR_IMAGE, archive_of(python), start)
+                self._id = imported(api, ACR_IMAGE, archive_of(_python()), _start(_PROGRAM))
             return self._id
+
+
+def gateway_start() -> list[str]:
+    """How the gateway is begun in a container of the image."""
+    return list(_start(_GATEWAY))
+
+
+def _python() -> Path:
+    return Path(sys.executable).resolve()
+
+
+def _start(program: str) -> tuple[str, ...]:
+    return str(_python()), "-I", "-S", f"/{program}"
 
 
 def archive_of(python: Path) -> bytes:
     """A root file system as a tar: the same bytes as long as the files are the same. Raises EngineFailed."""
-    start = _START.format(path=_search_path()).encode()
+    starts = {
+        name: File(text.format(path=_search_path()).encode())
+        for name, text in ((_PROGRAM, _START), (_GATEWAY, _START_GATEWAY))
+    }
     # Compiled files are good for a source of their time alone.
     files = {str(path)[1:]: File(path.read_bytes(), int(path.stat().st_mtime)) for path in sorted(_files(python))}
-    return packed({_PROGRAM: File(start)} | files)
+    return packed(starts | files)
 
 
 def _search_path() -> list[str]:

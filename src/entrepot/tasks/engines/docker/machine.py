@@ -12,10 +12,14 @@ from pathlib import PurePosixPath
 from threading import Event, Lock
 from typing import Final
 
+from entrepot.tasks.engines.docker.acr_image import gateway_start
 from entrepot.tasks.engines.docker.api import Json, Made
 from entrepot.tasks.engines.docker.calls import Calls
+from entrepot.tasks.engines.docker.gateway.container import NAME, Gateway, gateway_of
+from entrepot.tasks.engines.docker.gateway.inside import PLACE
 from entrepot.tasks.engines.docker.leftovers import Place, remove_of
-from entrepot.tasks.engines.docker.proxy.containers import HostConfig, allowed
+from entrepot.tasks.engines.docker.proxy import podman
+from entrepot.tasks.engines.docker.proxy.containers import NOBODY, HostConfig, allowed
 from entrepot.tasks.engines.docker.proxy.model import (
     DEPLOYMENT_LABEL,
     OWN_LABEL,
@@ -27,10 +31,11 @@ from entrepot.tasks.engines.docker.proxy.model import (
 from entrepot.tasks.engines.docker.proxy.run import EngineRun
 from entrepot.tasks.engines.docker.proxy.server import Proxy
 from entrepot.tasks.engines.docker.site import HOME_VOLUME, WORKSPACE_VOLUME, Site
-from entrepot.tasks.engines.model import HOME, WORKSPACE, Call, EngineFailed, Order
+from entrepot.tasks.engines.model import HOME, WORKSPACE, Call, EngineFailed, Order, WayOut
 
 _RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 _PROCESSES: Final = 1024
+_PROCESSES_OF_GATEWAY: Final = 16
 _WRITE_SECONDS: Final = 60.0
 
 # The first process waits, and takes in what has lost its parent.
@@ -47,13 +52,20 @@ class DockerMachine:
         """Raises EngineFailed; then nothing is left."""
         if _RUN.fullmatch(order.run) is None:
             raise EngineFailed(f"{order.run!r} is no name of a run: letters, digits and - only")
+        if order.is_closed and site.flavor is Flavor.PODMAN:
+            raise EngineFailed(f"podman cannot close a run's network ({podman.NOT_CLOSED}): its egress has to be open")
         self._site, self._place, self._order = site, place, order
         self._labels = {RUN_LABEL: order.run, DEPLOYMENT_LABEL: site.deployment}
         self._lock, self._closed = Lock(), False
-        self.has_buildkit = site.flavor is Flavor.DOCKER
+        # Which has no network for its instructions but the engine's own, or none.
+        self.has_buildkit = site.flavor is Flavor.DOCKER and order.way_out is None
         place.make(order.source)
-        self._proxy = Proxy(place.socket, site.api.socket, self._names())
+        run = self._names()
+        self._proxy = Proxy(place.socket, site.api.socket, run)
+        self._gateway: Gateway | None = None
         try:
+            if order.way_out is not None:
+                run.gateway = self._gateway = self._opened(order.way_out, run.plain_network())
             self._calls = Calls(site.api, self._started(), self._watch)
         except BaseException:
             self.close()
@@ -83,6 +95,8 @@ class DockerMachine:
                 return
             self._closed = True
         self._proxy.close()
+        if self._gateway is not None:
+            self._gateway.close()
         with suppress(EngineFailed):
             remove_of(self._site, self._order.run, self._place)
         self._place.remove()
@@ -118,6 +132,32 @@ class DockerMachine:
         made = api.do("POST", "/containers/create", {"name": f"{run}_.machine"}, self._container()).read(Made)
         api.do("POST", f"/containers/{made.id}/start")
         return made.id
+
+    def _opened(self, way: WayOut, network: str) -> Gateway:
+        """Raises EngineFailed."""
+        site, limits = self._site, allowed(self._order.allowance, HostConfig(pids_limit=_PROCESSES_OF_GATEWAY))
+
+        def container(place: str) -> Json:
+            return {
+                "Image": site.acr.ensure(site.api),
+                "Entrypoint": gateway_start(),
+                "User": "65534:65534",
+                "Labels": self._labels,
+                "HostConfig": {
+                    "NetworkMode": network,
+                    "Dns": [NOBODY],
+                    "ReadonlyRootfs": True,
+                    "CapDrop": ["ALL"],
+                    "SecurityOpt": ["no-new-privileges"],
+                    "LogConfig": {"Type": "none"},
+                    "Binds": [f"{place}:{PLACE}"],
+                    "Ulimits": list(site.ulimits),
+                    **limits,
+                },
+                "NetworkingConfig": {"EndpointsConfig": {network: {"Aliases": [NAME]}}},
+            }
+
+        return gateway_of(site.api, self._place.folder, self._order.run, way, container)
 
     def _volume(self, name: str, options: Mapping[str, str]) -> None:
         body: Json = {

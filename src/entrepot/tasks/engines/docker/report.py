@@ -20,6 +20,7 @@ def report(engine: DockerEngine, programs: Programs) -> Iterator[str]:
         yield f"limit: containers have {limit['Hard']} ({limit['Name']}), because the engine's own limits are capped"
     if engine.site.flavor is Flavor.PODMAN:
         yield "networks: whether those of two runs are apart is netavark's to say (isolate; not 1.4)"
+        yield "egress: open alone; podman's internal networks reach the engine's machine"
 
 
 def _builder(engine: DockerEngine, programs: Programs) -> str:

@@ -1,17 +1,35 @@
 """A run without an engine: it has one container, one network and one exec, and records what was made."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import urlencode
 
-from entrepot.tasks.engines.docker.proxy.model import Flavor, Json, Passed, Refused, engine_name
+from entrepot.tasks.engines.docker.gateway.container import leading
+from entrepot.tasks.engines.docker.proxy.model import Flavor, Json, Passed, Refused, WayThrough, engine_name
 from entrepot.tasks.engines.docker.proxy.routes import find
-from entrepot.tasks.engines.model import Allowance, RunRegistry
+from entrepot.tasks.engines.model import Allowance, RunRegistry, WayOut
 
 CONTAINER = "c0ffee" + "0" * 58
 EXECUTION = "e" * 64
 LABELS = {"entrepot.run": "r1", "entrepot.own": "r1", "entrepot.deployment": "d"}
+
+
+@dataclass
+class RecordingGateway:
+    way: WayOut
+    container: str = "9a7e" * 16
+    joined: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+    def join(self, network: str) -> None:
+        self.joined.append(network)
+
+    def leave(self, network: str) -> None:
+        self.left.append(network)
+
+    def variables(self, given: Iterable[str], near: Iterable[str]) -> dict[str, str]:
+        return leading(given, near)
 
 
 @dataclass
@@ -24,6 +42,9 @@ class RecordingRun:
     grpc: bool = False
     registry: RunRegistry | None = None
     is_closed: bool = False
+    gateway: WayThrough | None = None
+    names: list[str] = field(default_factory=list)
+    crowded: set[str] = field(default_factory=set)
     images: set[str] = field(default_factory=set)
     shared: set[str] = field(default_factory=set)
     volumes: list[str] = field(default_factory=list)
@@ -50,6 +71,12 @@ class RecordingRun:
         if identifier == EXECUTION:
             return identifier
         raise Refused("No such exec instance", HTTPStatus.NOT_FOUND)
+
+    def containers(self) -> list[str]:
+        return self.names
+
+    def is_alone(self, network: str) -> bool:
+        return network not in self.crowded
 
     def plain_network(self) -> str:
         return "r1_bridge"

@@ -31,10 +31,22 @@ def test_its_containers_ask_nobody_for_names(run: RecordingRun) -> None:
     assert body("POST /containers/create", given, run)["HostConfig"]["Dns"] == ["127.0.0.1"]
 
 
+def test_its_containers_make_no_frames_of_their_own(run: RecordingRun) -> None:
+    given: Json = {"Image": "x", "HostConfig": {"CapDrop": ["CHOWN"]}}
+    assert body("POST /containers/create", given, run)["HostConfig"]["CapDrop"] == ["CHOWN", "NET_RAW"]
+    assert "NET_RAW" not in body("POST /containers/create", given, RecordingRun())["HostConfig"]["CapDrop"]
+
+
 @pytest.mark.parametrize("asked", ["", "&networkmode=default", "&networkmode=none"])
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_its_builds_have_no_network(run: RecordingRun, asked: str, version: str) -> None:
     assert dict(passed(f"POST /build?version={version}{asked}", None, run).query)["networkmode"] == "none"
+
+
+def test_its_builds_have_none_that_they_name_either(run: RecordingRun) -> None:
+    """The builder's containers would ask the engine's name servers."""
+    for mode in ("app", "bridge"):
+        assert dict(passed(f"POST /build?version=1&networkmode={mode}", None, run).query)["networkmode"] == "none"
 
 
 def test_it_pushes_to_its_own_registry_alone(run: RecordingRun) -> None:

@@ -35,7 +35,7 @@ def test_what_it_runs_passes() -> None:
     body = created(
         Cmd=["a", "b"], Env=["X=1"], Entrypoint=[""], WorkingDir="/w", User="1", Tty=True, ExposedPorts={"80/tcp": {}}
     )
-    assert (body["Cmd"], body["Env"], body["Entrypoint"]) == (("a", "b"), ("X=1",), ("",))
+    assert (body["Cmd"], body["Env"], body["Entrypoint"]) == (("a", "b"), ["X=1"], ("",))
     assert (body["WorkingDir"], body["User"], body["Tty"]) == ("/w", "1", True)
     assert body["ExposedPorts"] == {"80/tcp": {}}
 

@@ -4,6 +4,7 @@ A member that is not here cannot be set: privileges, capabilities, devices, name
 runtimes, kernel settings, other containers' volumes.
 """
 
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Annotated, Final, Literal
 
@@ -23,6 +24,8 @@ _Group = Annotated[str, msgspec.Meta(pattern=r"^(?!keep-groups$)[A-Za-z0-9_.-]+$
 
 # A detached step's output is kept by the engine until it goes: no more than this of it.
 LOG: Final[Json] = {"Type": "json-file", "Config": {"max-size": "64m", "max-file": "1"}}
+# Whom containers of a closed run would ask for names that are none of the run's.
+NOBODY: Final = "127.0.0.1"
 _OWN_NETWORKS: Final = ("", "default", "bridge")
 _VOLUME_OPTIONS: Final = frozenset({"nocopy", "ro", "rw", "z", "Z"})
 
@@ -162,14 +165,21 @@ def creation(run: Run, given: Json, name: str) -> Json:
     if container.image == ACR_IMAGE and run.registry is not None:
         # By its id: a name on the engine may be anybody's.
         body["Image"] = run.acr_image()
-        body["Env"] = [*container.env, f"ACR_DEFAULT_REGISTRY={run.registry.server}"]
+    body["Env"] = list(_environment(run, container, name))
     body["Labels"] = labels(run, container.labels)
-    if run.flavor is Flavor.PODMAN:
-        # It would take what has no value from the engine's own environment.
-        body["Env"] = [each for each in container.env if "=" in each]
     body["HostConfig"] = _host(run, host) | {"NetworkMode": mode}
     body["NetworkingConfig"] = {"EndpointsConfig": _endpoints(run, container.networking_config, host, name)}
     return body
+
+
+def _environment(run: Run, container: Container, name: str) -> Iterator[str]:
+    if run.gateway is not None:
+        variables = run.gateway.variables([each.partition("=")[0] for each in container.env], [*run.containers(), name])
+        yield from (f"{key}={value}" for key, value in variables.items())
+    # Podman would take what has no value from the engine's own environment.
+    yield from (each for each in container.env if "=" in each or run.flavor is not Flavor.PODMAN)
+    if container.image == ACR_IMAGE and run.registry is not None:
+        yield f"ACR_DEFAULT_REGISTRY={run.registry.server}"
 
 
 def labels(run: Run, given: dict[str, str]) -> dict[str, str]:
@@ -225,8 +235,10 @@ def _host(run: Run, host: HostConfig) -> Json:
     body["LogConfig"] = LOG
     body["Ulimits"] = list(run.ulimits)
     if run.is_closed:
-        # The engine answers the names of the run's containers; whom it would ask for others, nobody is.
-        body["Dns"] = ["127.0.0.1"]
+        # The engine answers the names of the run's containers itself.
+        body["Dns"] = [NOBODY]
+        # With frames of its own making it would reach the engine's machine, whose bridge has an address of IPv6.
+        body["CapDrop"] = [*host.cap_drop, "NET_RAW"]
     if run.flavor is Flavor.PODMAN:
         body.pop("AutoRemove", None)  # podman.wait removes it
     return body | allowed(run.allowance, host)

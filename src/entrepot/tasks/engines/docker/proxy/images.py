@@ -69,10 +69,13 @@ def load(run: Run, asked: Asked) -> Passed:
 
 
 def push(run: Run, asked: Asked, image: str) -> Passed:
-    """A run that reaches nothing has no other registry to send something to than its own."""
+    """A run that reaches nothing has no other registry to send something to than its own and those of its list."""
     own = run.registry.server if run.registry is not None else ""
     if run.is_closed and image.partition("/")[0] != own:
-        raise Refused(f"this run may push to its own registry alone, {own or 'and has none'}: its egress is none")
+        if run.gateway is None:
+            raise Refused(f"this run may push to its own registry alone, {own or 'and has none'}: its egress is none")
+        if not run.gateway.way.lists(*_registry_of(image)):
+            raise Refused(f"refused by the run's egress list: the registry of {image[:200]}")
     return Passed(f"/images/{image}/push", asked.pairs(), manner=Manner.STREAM)
 
 
@@ -102,20 +105,18 @@ def build(run: Run, asked: Asked) -> Passed:
     """By BuildKit (``version=2``) or the classic builder. A context comes from the client; the engine fetches none."""
     if asked.one("remote") not in {"", "client-session"}:
         raise Refused("a run may not let the engine fetch a build's context: only the client sends one")
-    mode = asked.one("networkmode")
-    if run.is_closed and mode in _NETWORKS_OF_BUILDS:
-        mode = "none"
-    if mode not in _NETWORKS_OF_BUILDS:
-        mode = _network(run, mode, asked.one("version"))
+    mode = _network(run, asked.one("networkmode"), asked.one("version"))
     for image in asked.query.get("t", ()):
         _named(run, image)
-    forced = {"networkmode": mode, "rm": "1", "forcerm": "1"} | _limits(run)
+    forced = {"networkmode": mode, "rm": "1", "forcerm": "1"} | _limits(run) | _arguments(run, asked, mode)
     kept = tuple((key, value) for key, value in asked.pairs() if key not in forced)
     return Passed("/build", (*kept, *forced.items()), manner=Manner.STREAM, watch=Watch(run))
 
 
 def _network(run: Run, mode: str, version: str) -> str:
     """Of the instructions of a build. BuildKit knows none but its own and none."""
+    if mode in _NETWORKS_OF_BUILDS:
+        return mode if not run.is_closed else _closed(run, mode, version)
     kind, _, of = mode.partition(":")
     if kind == "host":
         raise Refused("a run may not build in the network of the machine that it runs on")
@@ -125,7 +126,27 @@ def _network(run: Run, mode: str, version: str) -> str:
         )
     if kind == "container" and of:
         return f"container:{run.container(of)}"
-    return run.plain_network() if mode == "bridge" else run.network(mode)
+    network = run.plain_network() if mode == "bridge" else run.network(mode)
+    return network if not run.is_closed else _closed(run, mode, version)
+
+
+def _closed(run: Run, mode: str, version: str) -> str:
+    """No network, or the gateway's: it is in all of the run's, and asks nobody for names. A container that the builder
+    makes for itself would ask the engine's name servers.
+    """
+    return "none" if run.gateway is None or mode == "none" or version == "2" else f"container:{run.gateway.container}"
+
+
+def _arguments(run: Run, asked: Asked, mode: str) -> dict[str, str]:
+    """With those that lead to the gateway: builders know them, and keep them out of the image and of its history."""
+    if run.gateway is None or mode == "none":
+        return {}
+    try:
+        given = msgspec.json.decode(asked.one("buildargs") or "{}", type=dict[str, str | None])
+    except msgspec.MsgspecError as error:
+        raise Refused(f"buildargs: {error}", HTTPStatus.BAD_REQUEST) from None
+    arguments = given | run.gateway.variables(given, run.containers())
+    return {"buildargs": msgspec.json.encode(arguments).decode()}
 
 
 def _limits(run: Run) -> dict[str, str]:
@@ -186,6 +207,15 @@ def _named(run: Run, image: str) -> None:
     if _OURS.fullmatch(name):
         raise Refused(f"a run may not call an image {image[:200]}: the worker's own images are called so")
     run.made(name)
+
+
+def _registry_of(image: str) -> tuple[str, int]:
+    """Its host and port."""
+    first, slash, _ = image.partition("/")
+    if not slash or not (first == "localhost" or {".", ":"} & set(first)):
+        return "docker.io", 443
+    host, colon, port = first.partition(":")
+    return host, int(port) if colon and port.isdecimal() else 443
 
 
 def _joined(image: str, tag: str) -> str:

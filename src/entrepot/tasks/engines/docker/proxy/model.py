@@ -1,13 +1,13 @@
 """What is asked of a run's socket, what goes on to the engine, and what a run's names are."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
 from http import HTTPStatus
 from typing import Final, Protocol, TypeAlias
 
-from entrepot.tasks.engines.model import Allowance, RunRegistry
+from entrepot.tasks.engines.model import Allowance, RunRegistry, WayOut
 
 Json: TypeAlias = dict[str, object]
 
@@ -84,6 +84,28 @@ class Passed:
     version: str = ""  # of the interface, where it is another than the client's
 
 
+class WayThrough(Protocol):
+    """The run's gateway, as the rules know it."""
+
+    @property
+    def container(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def way(self) -> WayOut: ...
+
+    def join(self, network: str, /) -> None:
+        """By the engine's name of the network. Raises EngineFailed."""
+        ...
+
+    def leave(self, network: str, /) -> None: ...
+
+    def variables(self, given: Iterable[str], near: Iterable[str], /) -> dict[str, str]:
+        """What leads programs there, where ``given`` has no such name. ``near``: hosts of the run."""
+        ...
+
+
 class Run(Protocol):
     """What the rules know of a run; looking something up asks the engine."""
 
@@ -95,6 +117,7 @@ class Run(Protocol):
     grpc: bool  # whether BuildKit's own interface is open
     registry: RunRegistry | None
     is_closed: bool  # whether its containers reach nothing but one another
+    gateway: "WayThrough | None"  # by which those of a closed one get to hosts of a list
     flavor: Flavor
 
     def ask(self, method: str, path: str, query: Mapping[str, str] | None = None, /) -> tuple[int, bytes]:
@@ -111,6 +134,14 @@ class Run(Protocol):
 
     def execution(self, identifier: str, /) -> str:
         """An exec in a container of the run. Raises Refused."""
+        ...
+
+    def containers(self) -> list[str]:
+        """The run's own names of its containers."""
+        ...
+
+    def is_alone(self, network: str, /) -> bool:
+        """Whether nothing but the gateway is in a network, by the engine's name of it."""
         ...
 
     def plain_network(self) -> str:

@@ -4,6 +4,7 @@ A network is a bridge without settings of its own: an address range or a bridge'
 the routes of the machine. A volume has no options: with them it could be any folder of the machine.
 """
 
+from collections.abc import Callable
 from typing import Final, Literal
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from entrepot.tasks.engines.docker.proxy import filters, podman
 from entrepot.tasks.engines.docker.proxy.bodies import Body, read
 from entrepot.tasks.engines.docker.proxy.containers import endpoint, labels
-from entrepot.tasks.engines.docker.proxy.model import Asked, Flavor, Json, Passed, Refused, Run, engine_name
+from entrepot.tasks.engines.docker.proxy.model import Asked, Flavor, Json, Passed, Refused, Run, WayThrough, engine_name
 
 _TAKEN: Final = frozenset({"bridge", "host", "none", "default"})
 
@@ -53,7 +54,18 @@ def create_network(run: Run, asked: Asked) -> Passed:
     body = network_body(run, network)
     if run.flavor is Flavor.PODMAN:
         return podman.network(body)
-    return Passed("/networks/create", body=body)
+    return Passed("/networks/create", body=body, answer=_joined(run.gateway, str(body["Name"])))
+
+
+def _joined(gateway: WayThrough | None, network: str) -> Callable[[bytes], bytes]:
+    """The gateway is in the network before the run knows of it."""
+
+    def answer(body: bytes) -> bytes:
+        if gateway is not None:
+            gateway.join(network)
+        return body
+
+    return answer
 
 
 def network_body(run: Run, network: Network) -> Json:
@@ -89,7 +101,11 @@ def inspect_network(run: Run, asked: Asked, network: str) -> Passed:
 
 
 def remove_network(run: Run, _asked: Asked, network: str) -> Passed:
-    return Passed(f"/networks/{run.network(network)}")
+    """The gateway goes out of it, where that is all that is in its way."""
+    name = run.network(network)
+    if run.gateway is not None and run.is_alone(name):
+        run.gateway.leave(name)
+    return Passed(f"/networks/{name}")
 
 
 def create_volume(run: Run, asked: Asked) -> Passed:

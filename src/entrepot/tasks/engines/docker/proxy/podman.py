@@ -3,6 +3,10 @@
 Bridges: one reaches the others, unless they are told to be apart, which podman's own interface alone can do; docker's
 never do.
 
+Internal networks: the engine's machine has an address in each that has names, and answers there for all its services;
+names that are none of the network's are asked elsewhere. Without names it has one of IPv6 all the same. So a run that
+is to reach nothing does not run on podman.
+
 Waiting for what is not started yet: ``next-exit`` waits for ever where the container ended quickly, ``removed`` says 0
 whatever the exit code was. So containers are never removed by podman itself: whoever waits for that, has it done here;
 one that nobody waits for (``--detach --rm``) stays until the run ends.
@@ -18,6 +22,7 @@ from entrepot.tasks.engines.docker.proxy.model import Json, Manner, Passed, Run
 from entrepot.tasks.engines.model import EngineFailed
 
 VERSION: Final = "4.0.0"
+NOT_CLOSED: Final = "from an internal one its containers reach the engine's machine and its name servers"
 NETWORKS: Final = "/libpod/networks/create"
 _ENDED: Final = frozenset({"exited", "stopped", "dead"})
 _ALIVE: Final = frozenset({"running", "paused", "stopping", "restarting"})

@@ -1,5 +1,6 @@
 """What is a run's own on a shared engine: names by their beginning, ids by the label of what they stand for."""
 
+import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from entrepot.tasks.engines.docker.proxy.model import (
     Flavor,
     Json,
     Refused,
+    WayThrough,
     engine_name,
 )
 from entrepot.tasks.engines.docker.proxy.networks import Network, network_body
@@ -34,6 +36,11 @@ class _Labeled(msgspec.Struct, rename="pascal"):
 
 class _Network(_Labeled, kw_only=True, rename="pascal"):
     name: str
+    containers: dict[str, object] | None = None
+
+
+class _Listed(msgspec.Struct, rename="pascal"):
+    names: list[str] | None = None
 
 
 class _Container(msgspec.Struct, rename="pascal"):
@@ -70,6 +77,7 @@ class EngineRun:
     is_closed: bool
     flavor: Flavor = Flavor.DOCKER
     brought: Callable[[str], None] | None = None
+    gateway: WayThrough | None = None
     _lock: Lock = field(default_factory=Lock)
     _made: set[str] = field(default_factory=set[str])
     _pulled: set[str] = field(default_factory=set[str])
@@ -118,7 +126,19 @@ class EngineRun:
                     own.do("POST", podman.NETWORKS, body=podman.network_body(body))
                 else:
                     self.api.do("POST", "/networks/create", body=body)
+                if self.gateway is not None:
+                    self.gateway.join(name)
         return name
+
+    def containers(self) -> list[str]:
+        query = {"all": "1", "filters": json.dumps({"label": [f"{OWN_LABEL}={self.name}"]})}
+        listed = self.api.do("GET", "/containers/json", query).read(list[_Listed])
+        own = f"/{self.name}_"
+        return [name.removeprefix(own) for each in listed for name in each.names or () if name.startswith(own)]
+
+    def is_alone(self, network: str) -> bool:
+        there = self.api.do("GET", f"/networks/{network}").read(_Network).containers or {}
+        return self.gateway is not None and set(there) <= {self.gateway.container}
 
     def volume(self, name: str) -> str:
         """Made before the engine makes it by itself, which would give it no label."""
