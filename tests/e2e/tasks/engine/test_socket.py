@@ -2,10 +2,13 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.client import HTTPResponse
 
 import pytest
+from tests.e2e.clients import Shell
 from tests.e2e.tasks.engine.machines import Bench, Host
 
 pytestmark = [pytest.mark.xdist_group("task-engine"), pytest.mark.timeout(300)]
@@ -81,6 +84,20 @@ def test_what_is_no_plain_request_ends_the_connection(stream: socket.socket, req
     except OSError:
         said = b""
     assert said == b"" or b" 400 " in said or b" 403 " in said
+
+
+def test_no_second_request_hides_in_a_body_of_two_framings(stream: socket.socket, admin: Shell) -> None:
+    """Whoever believed the length would find a request of its own behind the first four bytes."""
+    volume = b'{"Name": "smuggled", "DriverOpts": {"type": "none", "o": "bind", "device": "/"}}'
+    hidden = b"POST /v1.41/volumes/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\n"
+    hidden += b"Content-Length: %d\r\n\r\n%b" % (len(volume), volume)
+    head = b"POST /build HTTP/1.1\r\nHost: d\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert 0x10 <= len(hidden) <= 0xFF
+    with suppress(OSError):
+        stream.sendall(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(hidden), hidden))
+        stream.recv(65536)
+    time.sleep(1)
+    assert "smuggled" not in admin.run("docker", "volume", "ls")
 
 
 def test_a_long_body_is_refused_before_it_is_read(stream: socket.socket) -> None:

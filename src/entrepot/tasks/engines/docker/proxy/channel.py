@@ -11,6 +11,7 @@ import msgspec
 HEAD_LIMIT: Final = 64 * 1024
 BODY_LIMIT: Final = 1024 * 1024  # of what is read before it is decided on
 PIECE: Final = 64 * 1024
+_FRAMINGS: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Closed(Exception):
@@ -27,9 +28,13 @@ class Channel:
         self._is_too_long = False  # such a connection ends with its answer
 
     def request(self) -> h11.Request:
-        """The next one. Raises Closed."""
+        """The next one. Raises Closed.
+
+        One that frames its body in two ways is none (RFC 9112, 6.1): h11 heeds the one, and whoever comes after us may
+        heed the other and take a part of the body for a request.
+        """
         event = self._next()
-        if not isinstance(event, h11.Request):
+        if not isinstance(event, h11.Request) or {name for name, _ in event.headers} >= _FRAMINGS:
             raise Closed
         return event
 

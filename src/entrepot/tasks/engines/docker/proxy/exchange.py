@@ -184,13 +184,16 @@ class _Exchange:
         return response
 
     def _sent(self, stream: socket.socket, headers: list[tuple[str, str]], content: bytes = b"") -> None:
-        """Both names and values come from h11, which lets no line break through."""
+        """Both names and values come from h11, which lets no line break through. Each request has a connection of its
+        own, behind which the engine reads no other.
+        """
         query = f"?{urlencode(self.passed.query)}" if self.passed.query else ""
         path = f"{self.passed.version or self.target.version}{self.passed.path}"
         lines = [
             f"{self.request.method.decode()} {path}{query} HTTP/1.1",
             "Host: docker",
             *(f"{name}: {value}" for name, value in [*self._kept(), *headers]),
+            *(() if self.passed.manner is Manner.HIJACK else ("Connection: close",)),
         ]
         stream.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + content)
 
