@@ -54,6 +54,16 @@ def test_a_step_that_ignores_its_end_is_ended_at_its_limit(bench: Bench, admin: 
     assert containers(admin, bench) == []
 
 
+def test_a_run_has_a_few_networks_at_a_time(bench: Bench) -> None:
+    """An engine has addresses for some thirty, of all runs."""
+    bench.says("for n in 1 2 3 4 5 6 7 8; do docker network create n$n || exit; done")
+    assert "a run may have 8 networks at a time" in bench.refuses("docker network create n9")
+    bench.says("docker network rm n1 && docker network create n9")
+    bench.says("for n in 1 2 3 4 5 6 7 8 9; do docker network rm n2 && docker network create n2 || exit; done")
+    at_once = "for n in 1 2 3 4 5 6; do (docker network create o$n >/dev/null 2>&1 && echo made) & done; wait"
+    assert bench.says(f"docker network rm n9 n2; {at_once}").count("made") == 2
+
+
 def test_a_step_that_ignores_its_end_is_ended_with_the_run(bench: Bench, admin: Shell) -> None:
     canceled = Event()
 

@@ -72,6 +72,10 @@ class RecordingRun:
             return identifier
         raise Refused("No such exec instance", HTTPStatus.NOT_FOUND)
 
+    def make_room(self, network: str) -> None:
+        if network == "one-too-many":
+            raise Refused("no room")
+
     def containers(self) -> list[str]:
         return self.names
 

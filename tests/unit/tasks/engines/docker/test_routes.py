@@ -121,6 +121,10 @@ def test_a_query_that_is_not_known_is_refused() -> None:
     assert refusal("POST /containers/create?name=a&name=b", {"Image": "x"}).status == 400
 
 
+def test_a_network_for_which_there_is_no_room_is_refused() -> None:
+    assert refusal("POST /networks/create", {"Name": "one-too-many"}).message == "no room"
+
+
 def test_a_network_is_a_plain_bridge_of_the_run() -> None:
     done = passed(
         "POST /networks/create", {"Name": "n", "Driver": "bridge", "IPAM": {"Driver": "default"}, "EnableIPv4": True}

@@ -148,6 +148,10 @@ class Run(Protocol):
         """The network that stands for docker's plain bridge; it is there afterwards."""
         ...
 
+    def make_room(self, network: str, /) -> None:
+        """For a network that the run makes. Raises Refused when it has as many as it may."""
+        ...
+
     def new_name(self) -> str:
         """For what has none."""
         ...

@@ -51,6 +51,8 @@ def create_network(run: Run, asked: Asked) -> Passed:
     read(Ipam, network.ipam, "IPAM.")
     if network.name in _TAKEN:
         raise Refused(f"a network of a run may not be called {network.name}")
+    run.make_room(network.name)
+    run.make_room(network.name)
     body = network_body(run, network)
     if run.flavor is Flavor.PODMAN:
         return podman.network(body)

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -28,6 +29,10 @@ from entrepot.tasks.engines.model import Allowance, RunRegistry
 
 # Stands for docker's plain bridge, on which the containers of all runs would meet.
 PLAIN: Final = "bridge"
+# Docker has addresses for some thirty networks, and all runs of an engine share them.
+NETWORKS: Final = 8
+# Seconds after which a network that was asked for is there, or will never be.
+_COMING: Final = 30.0
 
 
 class _Labeled(msgspec.Struct, rename="pascal"):
@@ -81,6 +86,7 @@ class EngineRun:
     _lock: Lock = field(default_factory=Lock)
     _made: set[str] = field(default_factory=set[str])
     _pulled: set[str] = field(default_factory=set[str])
+    _coming: dict[str, float] = field(default_factory=dict[str, float])
 
     def ask(self, method: str, path: str, query: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         answer = self.api.ask(method, path, query)
@@ -105,6 +111,8 @@ class EngineRun:
             if found.status == HTTPStatus.OK:
                 told = found.read(_Network)
                 if self._is_own(told):
+                    with self._lock:
+                        self._coming.pop(told.name, None)
                     return told.name
         raise Refused(f"network {reference[:200]} not found", HTTPStatus.NOT_FOUND)
 
@@ -130,9 +138,21 @@ class EngineRun:
                     self.gateway.join(name)
         return name
 
+    def make_room(self, network: str) -> None:
+        """What is on its way counts, so that requests at once cannot pass together."""
+        now = time.monotonic()
+        with self._lock:
+            listed = self.api.do("GET", "/networks", self._owned).read(list[_Network])
+            there = {each.name for each in listed}
+            awaited = {name: since for name, since in self._coming.items() if now - since < _COMING}
+            coming = {name: since for name, since in awaited.items() if name not in there}
+            name = engine_name(self.name, network)
+            if len(there | coming.keys() | {name}) > NETWORKS:
+                raise Refused(f"a run may have {NETWORKS} networks at a time; remove one first (docker network rm)")
+            self._coming = coming | {name: now}
+
     def containers(self) -> list[str]:
-        query = {"all": "1", "filters": json.dumps({"label": [f"{OWN_LABEL}={self.name}"]})}
-        listed = self.api.do("GET", "/containers/json", query).read(list[_Listed])
+        listed = self.api.do("GET", "/containers/json", {"all": "1", **self._owned}).read(list[_Listed])
         own = f"/{self.name}_"
         return [name.removeprefix(own) for each in listed for name in each.names or () if name.startswith(own)]
 
@@ -181,6 +201,11 @@ class EngineRun:
         if NAME.fullmatch(reference) is None:
             return []
         return [engine_name(self.name, reference), *([reference] if IDENTIFIER.fullmatch(reference) else [])]
+
+    @property
+    def _owned(self) -> dict[str, str]:
+        """The query of a list of what is the run's own."""
+        return {"filters": json.dumps({"label": [f"{OWN_LABEL}={self.name}"]})}
 
     def _is_own(self, labeled: _Labeled) -> bool:
         return (labeled.labels or {}).get(OWN_LABEL) == self.name
