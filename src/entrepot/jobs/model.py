@@ -1,7 +1,8 @@
 """What a feature declares of its background work: workflows, where they wait, when they run by themselves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -33,9 +34,13 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """At each multiple of ``seconds`` since 1970, and when the first worker starts."""
+    """At each multiple of ``seconds`` since 1970, and when the first worker starts.
+
+    ``when``: reads whether there is anything to do then; a run costs a hundred times as much as to ask.
+    """
 
     seconds: int
+    when: Callable[[Connection, datetime], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

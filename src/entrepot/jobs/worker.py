@@ -22,7 +22,7 @@ from entrepot.db.database import Database
 from entrepot.errors import Problem
 from entrepot.jobs import queries
 from entrepot.jobs.engine import Engine, Entry
-from entrepot.jobs.model import Id, Intake, Pace, Workflow
+from entrepot.jobs.model import Cron, Every, Id, Intake, Pace, Workflow
 from entrepot.jobs.prune import PRUNE, prune
 from entrepot.jobs.queries import Claimable, Looker, Requeued
 from entrepot.jobs.rules import Vigil, first_due, next_due, queues_of
@@ -137,6 +137,7 @@ class Worker:
         self._claimable = Claimable(database, list(self._queues))
         self._schedules = {w: w.schedule for w in self._bodies if w.schedule is not None}
         self._due = {workflow: first_due(schedule, self._now()) for workflow, schedule in self._schedules.items()}
+        self._woke = self._now()
         self._next_beat = time.monotonic()
 
     def start(self) -> None:
@@ -266,14 +267,24 @@ class Worker:
                 log.warning("worker_dead", worker=worker_id, seen_at=seen_at.isoformat())
         return queries.requeue_left_behind(tx, looker, self._now())
 
+    def _is_wanted(self, schedule: Every | Cron, now: datetime) -> bool:
+        match schedule:
+            case Every(when=when) if when is not None:
+                return self._database.read(when, now)
+            case _:
+                return True
+
     def _wake_due(self) -> None:
         now = self._now()
+        went_back, self._woke = now < self._woke, now
         for workflow, schedule in self._schedules.items():
             due = self._due[workflow]
             if due <= now:
-                self._database.write(self._jobs.wake_at, workflow, due)
-                due = next_due(schedule, now)
-            self._due[workflow] = min(due, next_due(schedule, now))  # less when the clock went back
+                if self._is_wanted(schedule, now):
+                    self._database.write(self._jobs.wake_at, workflow, due)
+                self._due[workflow] = next_due(schedule, now)
+            elif went_back:
+                self._due[workflow] = min(due, next_due(schedule, now))
 
     def _let_claim(self) -> bool:
         """Whether it is worth to look again soon: a run waits for a place, not for the queue's rate."""

@@ -27,13 +27,15 @@ from entrepot.tasks.runs.schedule import Scheduler
 from entrepot.tasks.triggers.events.following import FOLLOW, Following
 from entrepot.tasks.triggers.images.looking import Looker
 from entrepot.tasks.triggers.images.model import TELL, Beginning, Watched
+from entrepot.tasks.triggers.images.queries import has_due_elsewhere
 from entrepot.tasks.triggers.images.telling import tell
 from entrepot.tasks.triggers.images.tracking import Tracker, accounts_of
+from entrepot.tasks.triggers.queries import has_due
 from entrepot.tasks.triggers.timers import fire_one
 from entrepot.tasks.wishes import wish_of_change, wish_of_tick
 
-TIMERS: Final = Workflow("tasks.timers", Queue("task-timers", at_once=1), schedule=Every(15))
-LOOK: Final = Workflow("tasks.look_at_bases", Queue("task-base-images", at_once=1), schedule=Every(15))
+TIMERS: Final = Workflow("tasks.timers", Queue("task-timers", at_once=1), Every(15, has_due))
+LOOK: Final = Workflow("tasks.look_at_bases", Queue("task-base-images", at_once=1), Every(15, has_due_elsewhere))
 # Where Docker Hub has its API is known by this name.
 _HUB_HOST: Final = "docker.io"
 

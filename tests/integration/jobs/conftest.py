@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import make_url
-from tests.integration.jobs.effects import EFFECTS
-from tests.integration.jobs.workflows import LIMITED, OTHER_WORK, WORK
+from tests.integration.jobs.effects import EFFECTS, answer
+from tests.integration.jobs.workflows import LIMITED, OTHER_WORK, TICKING, WORK
 from tests.services import postgres, wait_until
 
 from entrepot.db.database import Database, open_database
@@ -87,6 +87,7 @@ class Office:
     jobs: Jobs
     bodies: dict[str, Callable[[Run], Json]] = field(default_factory=dict)
     attempts: list[tuple[str, int]] = field(default_factory=list)
+    ticks: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def thing(self, body: Callable[[Run], Json] | None = None) -> str:
@@ -99,6 +100,10 @@ class Office:
         with self._lock:
             self.attempts.append((thing, run.attempt))
         self.bodies[thing](run)
+
+    def tick(self, run: Run) -> None:
+        self.ticks += 1
+        run.write(answer)
 
     def attempts_at(self, thing: str) -> list[int]:
         with self._lock:
@@ -115,7 +120,7 @@ class Office:
 def office(database: Database) -> Iterator[Office]:
     shared = Office(database, Jobs(database))
     stop = threading.Event()
-    bodies: dict[Workflow, Body] = dict.fromkeys((WORK, OTHER_WORK, LIMITED), shared.work)
+    bodies: dict[Workflow, Body] = dict.fromkeys((WORK, OTHER_WORK, LIMITED), shared.work) | {TICKING: shared.tick}
     thread = threading.Thread(target=run_worker, args=(database, bodies, stop, HURRIED))
     thread.start()
     try:

@@ -1,5 +1,6 @@
 """A table for what the tests' workflows do, and DBOS's own as far as the tests look into them."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -13,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    delete,
     insert,
     select,
     update,
@@ -66,6 +68,14 @@ def noted(tx: Connection, thing: str) -> list[tuple[str, str, int]]:
         select(EFFECTS.c.what, EFFECTS.c.by, EFFECTS.c.attempt).where(EFFECTS.c.thing == thing).order_by(EFFECTS.c.id)
     )
     return [tuple(row) for row in rows]
+
+
+def is_asked(tx: Connection, _now: datetime) -> bool:
+    return tx.execute(select(EFFECTS.c.id).where(EFFECTS.c.what == "asked").limit(1)).first() is not None
+
+
+def answer(tx: Connection) -> None:
+    tx.execute(delete(EFFECTS).where(EFFECTS.c.what == "asked"))
 
 
 def dbos(tx: Connection, statement: Executable) -> CursorResult[Any]:

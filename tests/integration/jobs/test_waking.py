@@ -1,12 +1,14 @@
 """Waking: in the caller's transaction, and many wakes of one thing making one run."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Connection, select
 from tests.integration.jobs.conftest import Office
-from tests.integration.jobs.effects import RUNS, dbos, finished, note, noted, statuses
+from tests.integration.jobs.effects import RUNS, dbos, finished, is_asked, note, noted, statuses
 from tests.integration.jobs.workflows import LIMITED, OTHER_WORK, WORK
 from tests.services import wait_until
 
@@ -125,3 +127,14 @@ def test_a_queue_begins_no_more_than_its_rate(office: Office) -> None:
     first, _, third, _ = sorted(office.database.read(lambda tx: dbos(tx, chosen).scalars().all()))
     assert LIMITED.queue.rate is not None
     assert third - first >= LIMITED.queue.rate.seconds * 1000
+
+
+def test_what_is_due_without_anything_to_do_does_not_run(office: Office) -> None:
+    time.sleep(2.2)
+    assert office.ticks == 0
+    office.database.write(note, office.thing(), "asked")
+    wait_until(lambda: office.ticks > 0, "it ran")
+    wait_until(lambda: not office.database.read(is_asked, datetime.now(UTC)), "it answered")
+    before = office.ticks
+    time.sleep(2.2)
+    assert office.ticks == before

@@ -33,7 +33,7 @@ from entrepot.tasks.triggers import queries
 from entrepot.tasks.triggers.queries import Source
 from entrepot.tasks.triggers.sources import Seen, seen_of
 
-LOOK: Final = Workflow("tasks.sources", Queue("task-sources", at_once=1), schedule=Every(10))
+LOOK: Final = Workflow("tasks.sources", Queue("task-sources", at_once=1), Every(10, queries.has_due_sources))
 # Its id: the trigger's row.
 POLL: Final = Workflow("tasks.poll", Queue("task-polls", at_once=4))
 _AT_A_TIME: Final = 100

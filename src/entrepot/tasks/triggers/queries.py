@@ -36,6 +36,10 @@ def insert_timers(tx: Connection, timers: list[Timer]) -> None:
     tx.execute(insert(task_timer), [asdict(each) for each in timers])
 
 
+def has_due(tx: Connection, now: datetime) -> bool:
+    return tx.execute(select(task_timer.c.task_id).where(task_timer.c.due_at <= now).limit(1)).first() is not None
+
+
 def take_due(tx: Connection, now: datetime) -> Timer | None:
     """One that is due, which nobody else takes until the transaction has ended."""
     row = tx.execute(
@@ -113,6 +117,10 @@ def update_source(tx: Connection, source_id: int, values: Mapping[str, object]) 
 
 def delete_source(tx: Connection, source_id: int) -> None:
     tx.execute(delete(task_source).where(task_source.c.id == source_id))
+
+
+def has_due_sources(tx: Connection, now: datetime) -> bool:
+    return tx.execute(select(task_source.c.id).where(task_source.c.due_at <= now).limit(1)).first() is not None
 
 
 def take_due_sources(tx: Connection, now: datetime, until: datetime, limit: int) -> list[int]:

@@ -28,6 +28,8 @@ _UNTOLD: Final = timedelta(seconds=1)
 # How often it is looked whether what was told still holds, and how often it is told again although it does.
 _AGAIN: Final = timedelta(seconds=10)
 _SILENCE: Final = timedelta(minutes=5)
+# Seconds for which it is known which workers there are, while no run waits for one.
+_KNOWN: Final = 1.0
 _AT_A_TIME: Final = 50
 
 
@@ -53,6 +55,8 @@ class RunIntake:
     engine: Callable[[], str | None]
     _told_engine: str | None = field(default=None, init=False)
     _looked: float = field(default=0.0, init=False)
+    _knew: float = field(default=0.0, init=False)
+    _known: list[Agent] = field(default_factory=list[Agent], init=False)
 
     @property
     def queue(self) -> str:
@@ -66,15 +70,18 @@ class RunIntake:
 
     def turn(self, database: Database, worker_id: str, places: int) -> bool:
         self._tell_engine(database, worker_id)
-        known = database.read(queries.agents)
+        now, waits = time.monotonic(), database.read(queries.has_waiting)
+        is_time = now - self._looked > _AGAIN.total_seconds()
+        if waits or is_time or now - self._knew > _KNOWN:
+            self._known, self._knew = database.read(queries.agents), now
+        known = self._known
         me = next((each for each in known if each.worker == worker_id), None)
         takes = me is not None and not me.drains
-        is_time = time.monotonic() - self._looked > _AGAIN.total_seconds()
         if is_time:
-            self._looked = time.monotonic()
+            self._looked = now
             if takes and database.read(self._stranded, known, worker_id):
                 database.write(self._adopt, known, worker_id)
-        if database.read(queries.has_waiting):
+        if waits:
             if takes and places > 0 and database.read(queries.waiting, self._fit(known, worker_id), 1):
                 database.write(self._choose, known, worker_id, places)
             self._tell(database, datetime.now(UTC), is_time=is_time)

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
+from entrepot.db.prepared import Prepared
 from entrepot.db.tables import registry, worker
 from entrepot.db.task_tables import agent_pool, task_run, task_worker
 from entrepot.tasks.runs.model import Status
@@ -80,8 +81,12 @@ def seen(tx: Connection) -> list[Seen]:
 # --- runs that wait ---------------------------------------------------------------------------------------------------
 
 
+_WAITING: Final = Prepared(select(task_run.c.id).where(_WAITS).limit(1))
+
+
 def has_waiting(tx: Connection) -> bool:
-    return tx.execute(select(task_run.c.id).where(_WAITS).limit(1)).first() is not None
+    """Asked several times a second by every worker."""
+    return _WAITING.first(tx) is not None
 
 
 def _fits(fit: Fit) -> ColumnElement[bool]:

@@ -217,6 +217,11 @@ def take_due_own(tx: Connection, now: datetime) -> Watched | None:
     return found[0] if found else None
 
 
+def has_due_elsewhere(tx: Connection, now: datetime) -> bool:
+    found = select(_image.task_id).where(_image.own.is_(None), _image.next_at <= now).limit(1)
+    return tx.execute(found).first() is not None
+
+
 def due_elsewhere(tx: Connection, now: datetime, limit: int) -> list[Watched]:
     """Those of other registries that are to be looked at, the one first that waits longest."""
     rows = tx.execute(_WATCHED.where(_image.own.is_(None), _image.next_at <= now).order_by(_image.next_at).limit(limit))
