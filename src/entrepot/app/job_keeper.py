@@ -4,6 +4,7 @@ A process of its own, forked from the server before that has threads: a fork is 
 never opens the catalog, loads the web side meanwhile, and no secret stands on a command line.
 """
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -94,6 +95,7 @@ def _keep(settings: Settings, listeners: Sequence[socket.socket], parent: int, t
         listener.close()
     if not _prepared(settings, tell):
         return
+    gc.freeze()
     signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
     waits = pauses()
     while True:
@@ -158,6 +160,8 @@ def _work(settings: Settings, keeper: int) -> None:
         reserve_space()
         from entrepot.app.worker import run  # noqa: PLC0415  # the keeper itself never needs it
 
+        gc.freeze()
+        gc.enable()  # off since the command began (cli/serve.py)
         # Not before: what it imports takes a second of a processor. Nor later: only threads to come inherit it.
         os.nice(_NICENESS)
         drain = min(settings.task_drain_seconds, settings.shutdown_seconds // 2)

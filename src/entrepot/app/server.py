@@ -48,6 +48,7 @@ def serve(settings: Settings, run: Path) -> int:
         warn_of_lockout(settings, listeners[0].getsockname()[0])
         bootstrap = jobs.bootstrap()
         gc.freeze()  # what is loaded by now stays shared with the children
+        gc.enable()  # off since the command began (cli/serve.py)
         caretaker = Caretaker(settings, workers, jobs, certificate)
         return caretaker.serve(ready=lambda: announce(settings, bootstrap, log_format))
 
