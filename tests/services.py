@@ -221,6 +221,8 @@ def _postgres_server(folder: Path, port: int) -> list[str | Path]:
         "port": port,
         "unix_socket_directories": folder,
         "fsync": "off",
+        "full_page_writes": "off",
+        "synchronous_commit": "off",
         "max_connections": 200,
     }
     chosen = [f"--{name}={value}" for name, value in settings.items()]

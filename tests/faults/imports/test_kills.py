@@ -22,7 +22,7 @@ from tests.services import log_of
 
 from entrepot.db.tables import blob, repository_blob
 
-KILLS = int(os.environ.get("FAULT_KILLS", "5"))
+KILLS = int(os.environ.get("FAULT_KILLS", "3"))
 # Blobs for a few more kills than there are.
 LAYERS, LAYER_BYTES = 4 * KILLS + 10, 1_500_000
 _ASKED = re.compile(r'"GET /v2/team/app/blobs/(sha256:[0-9a-f]{64}) HTTP')

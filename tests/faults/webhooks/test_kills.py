@@ -18,7 +18,7 @@ from tests.outside import accepting
 from tests.registry import Registry, Repository
 from tests.services import reserved_port
 
-KILLS = int(os.environ.get("FAULT_KILLS", "5"))
+KILLS = int(os.environ.get("FAULT_KILLS", "3"))
 REPOSITORIES = [f"team/app-{number}" for number in range(4)]
 # Of a hundred calls that a receiver hears: how many it answers as if it had not.
 FAILED = 3
