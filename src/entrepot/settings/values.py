@@ -208,7 +208,7 @@ def _a_task_image(value: str) -> str:
 def _a_host_of_runs(value: str) -> str:
     """What it may be is looked at closely where the lists are (tasks/egress.py)."""
     if value not in {"open", "none"} and _HOST_OF_RUNS.fullmatch(value) is None:
-        raise ValueError("use open, none, or hosts such as github.com,*.pythonhosted.org,registry.npmjs.org:443")
+        raise ValueError("use open, none, or hosts such as github.com,*.example.org,packages.example.com:443")
     return value
 
 

@@ -20,7 +20,7 @@ _LABEL: Final = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME: Final = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 _ENTRY: Final = re.compile(r"(?P<below>\*\.)?(\[(?P<inner>[0-9a-f:.]+)\]|(?P<name>[^\[\]:*]+))(:(?P<port>[0-9]{1,5}))?")
 _PORTS: Final = range(1, 65_536)
-_WORDS: Final = "open, none, or hosts such as github.com,*.pythonhosted.org,registry.npmjs.org:443"
+_WORDS: Final = "open, none, or hosts such as github.com,*.example.org,packages.example.com:443"
 
 
 class EgressUnknown(Exception):
