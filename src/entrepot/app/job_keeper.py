@@ -95,7 +95,7 @@ def _keep(settings: Settings, listeners: Sequence[socket.socket], parent: int, t
         listener.close()
     if not _prepared(settings, tell):
         return
-    gc.freeze()
+    gc.freeze()  # what is loaded by now stays shared with the workers; here nothing more comes that could be garbage
     signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
     waits = pauses()
     while True:
