@@ -10,7 +10,7 @@ from azure.storage.blob import BlobBlock, BlobClient
 from tests.e2e.az.cli import PYTHON, environment_of
 from tests.e2e.clients import shell_in
 from tests.e2e.sdk.storage import Storage, storage_of
-from tests.services import Registry
+from tests.services import Registry, entrepot
 
 from entrepot.oci.digest import Digest
 
@@ -34,16 +34,23 @@ _stream_logs(True, DEFAULT_CHUNK_SIZE, 120, BlobClient.from_blob_url(sys.argv[1]
 """
 
 
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """One without workers of tasks: the tests themselves say what its runs do."""
+    with entrepot(tmp_path_factory.mktemp("idle") / "data", environment={"ENTREPOT_TASK_RUNS": "0"}) as registry:
+        yield registry
+
+
 @pytest.fixture(params=["localhost", "127.0.0.1"])
-def storage(request: pytest.FixtureRequest, public: Registry) -> Iterator[Storage]:
-    with storage_of(public, public.endpoint.replace("localhost", request.param)) as storage:
+def storage(request: pytest.FixtureRequest, idle: Registry) -> Iterator[Storage]:
+    with storage_of(idle, idle.endpoint.replace("localhost", request.param)) as storage:
         yield storage
 
 
 @pytest.fixture
-def client(trusted_ca: Path) -> Client:
+def client(idle: Registry) -> Client:
     """Refusals shall be seen at once."""
-    return lambda url: BlobClient.from_blob_url(url, connection_verify=str(trusted_ca), retry_total=0)
+    return lambda url: BlobClient.from_blob_url(url, connection_verify=str(idle.ca), retry_total=0)
 
 
 def some(length: int) -> bytes:
@@ -68,12 +75,12 @@ def test_a_source_goes_up_and_comes_back(storage: Storage, client: Client, lengt
     assert blob.download_blob().readall() == b"other"
 
 
-def test_several_blocks_at_once_arrive_in_their_order(public: Registry, trusted_ca: Path) -> None:
+def test_several_blocks_at_once_arrive_in_their_order(idle: Registry) -> None:
     content = some(9 * MIB)[: 9 * MIB]
-    with storage_of(public, public.endpoint) as storage:
+    with storage_of(idle, idle.endpoint) as storage:
         upload = storage.upload()
         blob = BlobClient.from_blob_url(
-            upload.url, connection_verify=str(trusted_ca), max_single_put_size=MIB, max_block_size=MIB
+            upload.url, connection_verify=str(idle.ca), max_single_put_size=MIB, max_block_size=MIB
         )
         blob.upload_blob(content, max_concurrency=4)
         assert storage.digest(upload) == (len(content), Digest.of(content))
@@ -98,8 +105,8 @@ def test_a_url_that_was_changed_is_refused(storage: Storage, client: Client) -> 
 @pytest.mark.parametrize(
     "origin", ["https://localhost:5000", "https://127.0.0.1:5000", "https://registry.example.com", "https://a.core.b"]
 )
-def test_every_form_of_host_leaves_the_path_as_it_is(public: Registry, origin: str) -> None:
-    with storage_of(public, origin) as storage:
+def test_every_form_of_host_leaves_the_path_as_it_is(idle: Registry, origin: str) -> None:
+    with storage_of(idle, origin) as storage:
         for url in (storage.upload().url, storage.log_url(storage.begin_run())):
             assert BlobClient.from_blob_url(url).url == url
 
@@ -135,10 +142,10 @@ def az(server: Registry, folder: Path, program: str, *arguments: str) -> "subpro
     )
 
 
-def test_az_uploads_a_context_in_blocks(storage: Storage, public: Registry, tmp_path: Path) -> None:
+def test_az_uploads_a_context_in_blocks(storage: Storage, idle: Registry, tmp_path: Path) -> None:
     content, upload = some(66 * MIB), storage.upload()
     (tmp_path / "context.tar.gz").write_bytes(content)
-    uploading = az(public, tmp_path / "az", AZ_UPLOADS, upload.url, str(tmp_path / "context.tar.gz"))
+    uploading = az(idle, tmp_path / "az", AZ_UPLOADS, upload.url, str(tmp_path / "context.tar.gz"))
     said, _ = uploading.communicate(timeout=240)
     assert uploading.returncode == 0, said
     assert storage.digest(upload) == (len(content), Digest.of(content))
@@ -146,11 +153,11 @@ def test_az_uploads_a_context_in_blocks(storage: Storage, public: Registry, tmp_
 
 @pytest.mark.parametrize(("status", "code"), [("Succeeded", 0), ("Failed", 1)])
 def test_az_follows_a_growing_log_to_its_end_and_takes_its_exit_code_from_there(
-    public: Registry, tmp_path: Path, status: str, code: int
+    idle: Registry, tmp_path: Path, status: str, code: int
 ) -> None:
-    with storage_of(public, public.endpoint) as storage:
+    with storage_of(idle, idle.endpoint) as storage:
         run = storage.begin_run()
-        following = az(public, tmp_path / "az", AZ_FOLLOWS, storage.log_url(run))
+        following = az(idle, tmp_path / "az", AZ_FOLLOWS, storage.log_url(run))
         try:
             assert following.stdout is not None
             storage.write(run, LINE)
