@@ -4,7 +4,6 @@ Its context is fetched by a job, as for a run, and thrown away again. What a she
 first run tells all.
 """
 
-import shutil
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +28,7 @@ from entrepot.tasks.firing import Places
 from entrepot.tasks.language.findings import TaskInvalid
 from entrepot.tasks.language.reading import Task
 from entrepot.tasks.model import BaseImage
+from entrepot.tasks.removing import remove_tree
 from entrepot.tasks.resource.queries import TaskRow, find_task_of
 from entrepot.tasks.resource.tasks import full_settings, settings_of
 from entrepot.tasks.runs.attempt import Site
@@ -69,7 +69,7 @@ def _scan(run: Run, site: Site, places: Places, task_id: int) -> Json:
     except (ContextFailed, ContextInvalid, TaskInvalid, DockerfileInvalid) as wrong:
         problem = str(wrong)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
     if problem:
         run.write(_tell, task_id, problem, since)
     else:

@@ -25,7 +25,7 @@ from entrepot.db.database import open_database
 from entrepot.jobs.model import Pace
 from entrepot.jobs.worker import worker_process
 from entrepot.settings import Settings
-from entrepot.tasks.engines.model import Call, Engine, EngineFailed, Order
+from entrepot.tasks.engines.model import Call, Engine, EngineFailed, EngineImage, Order
 from entrepot.tasks.runs import jobs as runs
 from entrepot.tasks.runs.model import Outcome
 from entrepot.tasks.runs.queries import RunRow
@@ -103,6 +103,11 @@ class RecordingMachine:
 
     def write(self, path: str, content: bytes) -> None:
         """Nothing reads it."""
+
+    def read(self, path: str, limit: int) -> bytes | None: ...
+
+    def images(self, _names: Sequence[str], /) -> list[EngineImage]:
+        return []
 
     def remove(self, container: str) -> None:
         """There is none."""

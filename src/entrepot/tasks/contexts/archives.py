@@ -1,6 +1,5 @@
 """A tar file at an address as a context (ACR-TASKS 4.6)."""
 
-import shutil
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -10,6 +9,7 @@ from entrepot.remote.sign_in import Credentials
 from entrepot.tasks.context import Archive
 from entrepot.tasks.contexts.model import ContextFailed, Means, Watch, status_line
 from entrepot.tasks.contexts.unpack import unpack
+from entrepot.tasks.removing import remove_tree
 
 _PAUSES: Final = (1.0, 3.0)
 _SAID_LIMIT: Final = 500
@@ -80,7 +80,7 @@ def _refusal(context: Archive, stream: Stream) -> Exception:
 def _empty(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            remove_tree(path)
         else:
             path.unlink()
 

@@ -29,7 +29,7 @@ class EngineFailed(Exception):
 
 
 class DiskFull(EngineFailed):
-    """The engine's disk is full, and the run is what filled it: no fault of the engine's."""
+    """A disk that runs write to is full, and the run is what filled it: no fault of the engine's."""
 
 
 class TimedOut(Exception):
@@ -136,6 +136,13 @@ class Order:
     way_out: WayOut | None = None
 
 
+class EngineImage(NamedTuple):
+    """``tags``: its names. ``digests``: NAME@DIGEST, for each registry that is known to have it."""
+
+    tags: tuple[str, ...]
+    digests: tuple[str, ...]
+
+
 class Machine(Protocol):
     """One attempt's. Calls may be made from several threads at once."""
 
@@ -162,6 +169,16 @@ class Machine(Protocol):
 
     def write(self, path: str, content: bytes, /) -> None:
         """Put a file below WORKSPACE or HOME, for its owner alone. Raises EngineFailed."""
+        ...
+
+    def read(self, path: str, limit: int, /) -> bytes | None:
+        """So many bytes of a file's beginning; None where WORKSPACE and HOME have no such file. Links in them mean what
+        they mean in the machine.
+        """
+        ...
+
+    def images(self, names: Sequence[str], /) -> "list[EngineImage]":
+        """Those of the names that the engine has. Raises EngineFailed."""
         ...
 
     def remove(self, container: str, /) -> None:

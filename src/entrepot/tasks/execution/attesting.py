@@ -59,7 +59,7 @@ def attest(name: str, calls: Calls, shared: Shared, ends: float) -> None:
 
 def _known(dependency: Dependency, calls: Calls, shared: Shared) -> Dependency:
     """With the digests that no output told, as far as the engine has them."""
-    inspected = look_up(calls, unknown([dependency], shared.digests), shared.work.limits.digests)
+    inspected = look_up(calls, unknown([dependency], shared.digests))
     return with_digests(dependency, shared.digests, inspected)
 
 

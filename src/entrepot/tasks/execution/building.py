@@ -112,8 +112,8 @@ def building(about: Planned, build: Build, calls: Calls, shared: Shared) -> Buil
 
 
 def dependencies_of(building: Building, seconds: float) -> tuple[Dependency, ...]:
-    """Without digests; what the engine has of them is refreshed. ``seconds``: for reading, and for each image."""
-    found = scan(building.calls, building.build, building.folder, seconds)
+    """Without digests; what the engine has of them is refreshed. ``seconds``: for each image."""
+    found = scan(building.calls, building.build, building.folder)
     all_of = dependencies(building.build, found, building.about.commit)
     first = all_of[0]
     how = Refreshing(seconds, building.build.platform)

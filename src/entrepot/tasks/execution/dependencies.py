@@ -2,36 +2,31 @@
 
 import json
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-import msgspec
-
 from entrepot.tasks.dockerfile import TEXT_LIMIT, Bases, DockerfileInvalid, bases
-from entrepot.tasks.engines.model import TimedOut
+from entrepot.tasks.engines.model import EngineFailed, EngineImage
 from entrepot.tasks.execution.builds import Build
-from entrepot.tasks.execution.calls import Calls, How, Words
+from entrepot.tasks.execution.calls import Calls
 from entrepot.tasks.execution.images import ImageName, parse_image
 from entrepot.tasks.execution.model import Dependency
 from entrepot.tasks.execution.watching import Digests
 
-_INSPECTED: Final = '{"tags":{{json .RepoTags}},"digests":{{json .RepoDigests}}}'
-_INSPECTION_LIMIT: Final = 1024 * 1024
 # What YAML takes for a text without quotes.
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9._/@-]*(?::[A-Za-z0-9._/@-]+)*")
 _WORDS: Final = frozenset({"y", "yes", "n", "no", "on", "off", "true", "false", "null"})
 
 
-def scan(calls: Calls, build: Build, folder: str, seconds: float) -> Bases | None:
-    """Read in the machine, so that links and files of earlier steps are what the builder finds. None, and a line in the
-    log, where it cannot be told: whether the build fails is the builder's to say.
+def scan(calls: Calls, build: Build, folder: str) -> Bases | None:
+    """As the builder finds it, with links and files of earlier steps. None, and a line in the log, where it cannot be
+    told: whether the build fails is the builder's to say.
     """
     if not build.dockerfile_path:
         return None
     calls.log.say("Scanning for dependencies...")
     try:
-        found = bases(_read(calls, build.dockerfile_path, folder, seconds), build.arguments, build.target)
+        found = bases(_read(calls, build.dockerfile_path, folder), build.arguments, build.target)
     except DockerfileInvalid as reason:
         calls.log.say(f"Base images are not known: {reason}")
         return None
@@ -39,17 +34,12 @@ def scan(calls: Calls, build: Build, folder: str, seconds: float) -> Bases | Non
     return found
 
 
-def _read(calls: Calls, path: str, folder: str, seconds: float) -> str:
+def _read(calls: Calls, path: str, folder: str) -> str:
     """Raises DockerfileInvalid where it cannot be read."""
-    text = Words(TEXT_LIMIT + 1)
-    line = f"head -c {TEXT_LIMIT + 1} -- {shlex.quote(path)} 2>/dev/null"
-    try:
-        code = calls.shell(line, How(text, seconds, folder))
-    except TimedOut:
-        raise DockerfileInvalid(f"{path} was not read within {seconds:g} seconds") from None
-    if code:
+    text = calls.machine.read(path if path.startswith("/") else f"{folder}/{path}", TEXT_LIMIT + 1)
+    if text is None:
         raise DockerfileInvalid(f"there is no {path}")
-    return text.bytes.decode(errors="replace")
+    return text.decode(errors="replace")
 
 
 def dependencies(build: Build, found: Bases | None, commit: str) -> list[Dependency]:
@@ -60,40 +50,23 @@ def dependencies(build: Build, found: Bases | None, commit: str) -> list[Depende
     return [Dependency(image, runtime, buildtime, commit) for image in (images or [None])]
 
 
-class _Inspected(msgspec.Struct):
-    tags: list[str] | None = None
-    digests: list[str] | None = None
-
-
-def look_up(calls: Calls, images: Iterable[ImageName], seconds: float) -> dict[ImageName, str]:
+def look_up(calls: Calls, images: Iterable[ImageName]) -> dict[ImageName, str]:
     """Those that the engine has, each with its digest; empty for one that no registry had. Never fails."""
     wanted = list(dict.fromkeys(images))
     if not wanted:
         return {}
-    output = Words(_INSPECTION_LIMIT)
-    names = [image.reference for image in wanted]
     try:
-        # What is not there makes an exit code; the others are told all the same.
-        calls.client(["image", "inspect", "--format", _INSPECTED, "--", *names], How(output, seconds))
-    except TimedOut:
-        calls.log.say(f"Digests are not known: the engine did not tell them within {seconds:g} seconds")
+        found = calls.machine.images([image.reference for image in wanted])
+    except EngineFailed as failed:
+        calls.log.say(f"Digests are not known: {failed}")
         return {}
-    return dict(_matches(wanted, list(_inspections(output.bytes))))
+    return dict(_matches(wanted, found))
 
 
-def _inspections(output: bytes) -> Iterator[_Inspected]:
-    for line in output.splitlines():
-        try:
-            yield msgspec.json.decode(line, type=_Inspected)
-        except msgspec.DecodeError:
-            # What the client says of an image that is not there.
-            continue
-
-
-def _matches(wanted: Sequence[ImageName], found: Sequence[_Inspected]) -> Iterator[tuple[ImageName, str]]:
+def _matches(wanted: Sequence[ImageName], found: Sequence[EngineImage]) -> Iterator[tuple[ImageName, str]]:
     for inspected in found:
-        tags = {(*each.place, each.tag) for text in inspected.tags or [] if (each := parse_image(text))}
-        digests = {each.place: each.digest for text in inspected.digests or [] if (each := parse_image(text))}
+        tags = {(*each.place, each.tag) for text in inspected.tags if (each := parse_image(text))}
+        digests = {each.place: each.digest for text in inspected.digests if (each := parse_image(text))}
         for image in wanted:
             if (*image.place, image.tag) in tags:
                 yield image, digests.get(image.place, "")

@@ -131,7 +131,7 @@ class _Run:
         return tuple(found)
 
     def _known(self, of_step: tuple[Dependency, ...], digests: Digests) -> list[Dependency]:
-        inspected = look_up(self.calls, unknown(of_step, digests), self.work.limits.digests)
+        inspected = look_up(self.calls, unknown(of_step, digests))
         return [with_digests(each, digests, inspected) for each in of_step]
 
 

@@ -125,13 +125,12 @@ class Fetched:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Seconds that what no step asked for may take: the docker configuration, networks and volumes; a log-in with all
-    its tries; reading a Dockerfile; looking up digests.
+    its tries; the look for a newer base image.
     """
 
     setup: float = 300
     login: float = 300
-    scan: float = 900
-    digests: float = 300
+    refresh: float = 900
 
 
 @dataclass(frozen=True, slots=True)

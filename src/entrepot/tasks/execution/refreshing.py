@@ -30,7 +30,7 @@ class Refreshing:
 def refresh(calls: Calls, bases: Iterable[ImageName], digests: Digests, how: Refreshing) -> None:
     """What no registry ever had was made here, and stays; so does what cannot be had now, which the log tells."""
     named = [base for base in bases if not base.digest]
-    for base, digest in look_up(calls, named, how.seconds).items():
+    for base, digest in look_up(calls, named).items():
         if digest:
             digests.add_base(base, _pull(calls, base, how) or digest)
 

@@ -72,7 +72,7 @@ def _act(
         return None, ()
     if about.build is not None:
         build = building(about, about.build, calls, shared)
-        found = dependencies_of(build, shared.work.limits.scan)
+        found = dependencies_of(build, shared.work.limits.refresh)
         code = _executions(step, calls, build.once)
         note(build, found)
         return code, found

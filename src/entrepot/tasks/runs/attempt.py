@@ -1,7 +1,6 @@
 """One attempt at a run: its files are fetched, its task is read, its machine is made, its steps run."""
 
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -34,6 +33,7 @@ from entrepot.tasks.execution.model import Outcome as Executed
 from entrepot.tasks.language.findings import Finding, TaskInvalid
 from entrepot.tasks.logs import queries as logs
 from entrepot.tasks.logs.writing import LogWriter
+from entrepot.tasks.removing import remove_tree
 from entrepot.tasks.runs import queries
 from entrepot.tasks.runs.base_images import bases_of
 from entrepot.tasks.runs.identity import Reach, SignInFailed, Signing, passwords_of, read_secret, sign_in, sign_out
@@ -127,7 +127,7 @@ class _Attempt:
             with LogWriter(self._keep, watch.lose, self.secrets.every(), self.site.log_bytes) as says, watch:
                 worked = self._worked(watch, says)
         finally:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove_tree(self.folder)
         watch.expect_ours()
         self.run.write(sign_out, self.row)
         return worked
@@ -174,7 +174,7 @@ class _Attempt:
         engine = self.site.engine()
         engine.clear(self._going)
         for folder in self.site.folder.glob(f"{self.row.id}-*"):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
         name, server = self.site.registry(self.row.registry_id)
         reach = self.site.reach
         signing = Signing(self.row, self.plan, passwords_of(self.plan, self.secrets, reach.vaults))

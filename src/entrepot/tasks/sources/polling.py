@@ -4,7 +4,6 @@ The first look only remembers. What differs at a later one is a change, with the
 """
 
 import random
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +21,7 @@ from entrepot.outbound.client import Outbound
 from entrepot.tasks.context import Git
 from entrepot.tasks.contexts.model import Bounds, ContextFailed, Means
 from entrepot.tasks.contexts.repositories import references
+from entrepot.tasks.removing import remove_tree
 from entrepot.tasks.resource.model import SourceEvent, SourceTrigger
 from entrepot.tasks.resource.queries import task_of
 from entrepot.tasks.resource.source_triggers import branch_of, repository_of
@@ -105,7 +105,7 @@ def _poll(run: Run, polling: Polling, source_id: int) -> Json:
         return None
     source, trigger, context = found
     folder = polling.folder / f"look-{source_id}"
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_tree(folder)
     folder.mkdir(parents=True, mode=0o700)
     try:
         looked = _look(context, trigger, Means(polling.outbound, folder, _BOUNDS))
@@ -114,7 +114,7 @@ def _poll(run: Run, polling: Polling, source_id: int) -> Json:
     else:
         run.write(_evaluate, polling, source, looked, run.now)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
     return None
 
 

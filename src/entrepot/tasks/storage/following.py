@@ -26,6 +26,9 @@ EVENTS: Final = "text/event-stream"
 STREAMS: Final = 64
 _SECONDS: Final = 20.0
 _LOOK_SECONDS: Final = 0.25
+# More often while something comes: what is said last is followed by the run's end.
+_LIVELY_SECONDS: Final = 1.0
+_LIVELY_LOOK_SECONDS: Final = 0.05
 _KEEP_ALIVE_SECONDS: Final = 5.0
 _HEADERS: Final = ((b"content-type", EVENTS.encode()), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
 
@@ -83,7 +86,7 @@ async def _following(call: ManagementCall, parts: Parts, run: int, start: int) -
             if clock() - said > _KEEP_ALIVE_SECONDS:
                 said = clock()
                 yield b": nothing new\n\n"
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_LIVELY_LOOK_SECONDS if clock() - said < _LIVELY_SECONDS else _LOOK_SECONDS)
     finally:
         parts.streams.going -= 1
 

@@ -64,6 +64,18 @@ def test_a_run_has_a_few_networks_at_a_time(bench: Bench) -> None:
     assert bench.says(f"docker network rm n9 n2; {at_once}").count("made") == 2
 
 
+def test_folders_without_end_are_removed_with_the_run(host: Host, tmp_path: Path) -> None:
+    """What walks down by calling itself falls over a thousand of them, and so would every later run."""
+    with machine(host, tmp_path) as bench:
+        flags = f"--volume {bench.machine.workspace}:/workspace --volume {bench.machine.home}:/acb/home"
+        deep = "d/" * 1900
+        bench.step(flags, f"mkdir -p /workspace/{deep} /acb/home/{deep}")
+        folder = host.engine.folder / bench.run
+        assert folder.exists()
+    assert not folder.exists()
+    assert not bench.source.exists()
+
+
 def test_a_step_that_ignores_its_end_is_ended_with_the_run(bench: Bench, admin: Shell) -> None:
     canceled = Event()
 

@@ -17,20 +17,23 @@ MIB = 1024 * 1024
 
 
 def disk(host: Host, folder: Path, budget: int, least: int) -> Disk:
-    made = disk_of(host.engine.site.api, folder, budget, least)
+    made = disk_of(host.engine.site.api, folder, host.engine.folder, budget, least)
     assert made is not None
     return made
 
 
-def test_the_run_that_fills_the_disk_is_ended_and_no_other(host: Host, tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["/x", "/workspace/x", "/acb/home/x"])
+def test_the_run_that_fills_the_disk_is_ended_and_no_other(host: Host, tmp_path: Path, place: str) -> None:
     told = os.statvfs(tmp_path)
     watched = disk(host, tmp_path, 0, told.f_bavail * told.f_frsize - 200 * MIB)
     small = replace(host, engine=replace(host.engine, site=replace(host.engine.site, disk=watched)))
     with machine(small, tmp_path) as filling, machine(small, tmp_path) as other:
         other.detached("quiet")
+        flags = f"--volume {filling.machine.workspace}:/workspace --volume {filling.machine.home}:/acb/home"
+        # Others write to this disk, too, and may make room again: it goes on until it is stopped.
+        line = f"dd if=/dev/zero of={place} bs=1M count=4000; sleep 100"
         with pytest.raises(DiskFull, match="this run wrote most to it"):
-            # Others write to this disk, too, and may make room again: it goes on until it is stopped.
-            filling.says(f"docker run --rm {filling.image} sh -c 'dd if=/dev/zero of=/x bs=1M count=4000; sleep 100'")
+            filling.says(f"docker run --rm {flags} {filling.image} sh -c '{line}'")
         assert other.says("docker ps --format '{{.Names}}'") == "quiet\n"
 
 

@@ -18,7 +18,7 @@ from entrepot.db.database import open_database
 from entrepot.jobs.model import Pace
 from entrepot.jobs.worker import worker_process
 from entrepot.settings import Settings
-from entrepot.tasks.engines.model import Call, Canceled, Engine, Machine, Order
+from entrepot.tasks.engines.model import Call, Canceled, Engine, EngineImage, Machine, Order
 
 PACE = Pace(look=0.05, beat=0.25, dead_after=5.0, retry_after=0.2, stop_within=3.0)
 
@@ -69,6 +69,11 @@ class RecordingMachine:
         return 0
 
     def write(self, path: str, content: bytes) -> None: ...
+
+    def read(self, path: str, limit: int) -> bytes | None: ...
+
+    def images(self, _names: Sequence[str], /) -> list[EngineImage]:
+        return []
 
     def remove(self, container: str) -> None: ...
 

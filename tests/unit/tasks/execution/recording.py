@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from posixpath import normpath
 from threading import Event, Lock
 
-from entrepot.tasks.engines.model import Call, Canceled, TimedOut
+from entrepot.tasks.engines.model import Call, Canceled, EngineFailed, EngineImage, TimedOut
 from entrepot.tasks.execution.executor import execute
 from entrepot.tasks.execution.images import ImageName
 from entrepot.tasks.execution.model import (
@@ -98,6 +99,7 @@ class Recorded:
 
 class RecordingMachine:
     """Runs nothing. A call is answered by the first rule whose pattern is found in it; without one it succeeds.
+    ``files`` are those that are there; ``there``: the engine's images; ``asked``: which ones it was asked for.
 
     ``has_buildkit``: whether the client's help for builds, which is not recorded, knows of secrets.
     """
@@ -111,6 +113,10 @@ class RecordingMachine:
         self._rules: list[tuple[re.Pattern[str], Iterator[Ends | Answer]]] = []
         self.calls: list[Recorded] = []
         self.files: dict[str, bytes] = {}
+        self.there: list[EngineImage] = []
+        self.asked: list[list[str]] = []
+        self.read_paths: list[str] = []
+        self.is_silent = False
         self.removed: list[str] = []
         self.has_buildkit = True
 
@@ -132,6 +138,17 @@ class RecordingMachine:
 
     def write(self, path: str, content: bytes) -> None:
         self.files[path] = content
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        self.read_paths.append(normpath(path))
+        content = self.files.get(normpath(path))
+        return None if content is None else content[:limit]
+
+    def images(self, names: Sequence[str]) -> list[EngineImage]:
+        if self.is_silent:
+            raise EngineFailed("it does not answer")
+        self.asked.append(list(names))
+        return [image for image in self.there if set(image.tags) & set(names)]
 
     def remove(self, container: str) -> None:
         with self._lock:

@@ -3,10 +3,12 @@
 import pytest
 from tests.unit.tasks.execution.recording import Bench, ends
 
+from entrepot.tasks.engines.model import EngineImage
 from entrepot.tasks.execution.images import ImageName
 from entrepot.tasks.execution.model import BuildArgument, Ending, Fetched, QuickBuild
 
 BUILD = "docker build"
+DOCKERFILE = "/workspace/Dockerfile"
 DIGESTS = ["sha256:" + letter * 64 for letter in "abcd"]
 
 
@@ -44,13 +46,10 @@ def test_a_context_elsewhere_was_fetched_and_is_built_where_it_lies(bench: Bench
     assert [each.commit for each in outcome.dependencies] == ["c0ffee"]
 
 
-def test_base_images_are_read_in_the_machine_from_where_docker_finds_the_file(bench: Bench) -> None:
-    dockerfile = b"ARG V=3\nFROM --platform=linux/amd64 golang:1.22 AS b # no comment to docker\nFROM alpine:$V\n"
-    bench.machine.on("^head ", ends(0, dockerfile.replace(b" # no comment to docker", b"") + b"COPY --from=b /x /\n"))
+def test_base_images_are_read_from_where_docker_finds_the_file(bench: Bench) -> None:
+    dockerfile = b"ARG V=3\nFROM --platform=linux/amd64 golang:1.22 AS b\nFROM alpine:$V\nCOPY --from=b /x /\n"
+    bench.machine.files["/workspace/src/my files/D"] = dockerfile
     outcome = bench.run("steps: [{build: -t x -f 'my files/D' --build-arg V=4 ., workingDirectory: src}]")
-    (read,) = bench.machine.of("^head ")
-    assert read.text.endswith(" -- 'my files/D' 2>/dev/null")
-    assert read.call.folder == "/workspace/src"
     (found,) = outcome.dependencies
     assert found.runtime is not None
     assert (found.runtime.reference, [each.reference for each in found.buildtime]) == ("alpine:4", ["golang:1.22"])
@@ -58,30 +57,30 @@ def test_base_images_are_read_in_the_machine_from_where_docker_finds_the_file(be
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("dockerfile", "reason"),
     [
-        (ends(1), "there is no ./Dockerfile"),
-        (ends(0, b"RUN x\n"), "no FROM: the file has no build stage"),
-        (ends(0, b"x" * 2_000_000), "the file is longer than"),
-        (ends(0, seconds=10_000), "./Dockerfile was not read within 900 seconds"),
+        (None, "there is no ./Dockerfile"),
+        (b"RUN x\n", "no FROM: the file has no build stage"),
+        (b"x" * 2_000_000, "the file is longer than"),
     ],
 )
-def test_what_cannot_be_scanned_is_the_builders_to_judge(bench: Bench, answer, reason: str) -> None:
-    bench.timeout = 28_800
-    bench.machine.on("^head ", answer)
+def test_what_cannot_be_scanned_is_the_builders_to_judge(bench: Bench, dockerfile: bytes | None, reason: str) -> None:
+    if dockerfile is not None:
+        bench.machine.files[DOCKERFILE] = dockerfile
     outcome = bench.run("steps: [{build: -t x .}]")
     assert outcome.ending is Ending.SUCCEEDED
     assert bench.told(f"Base images are not known: {reason}")
 
 
-def test_the_time_of_the_scan_is_not_the_steps(bench: Bench) -> None:
-    bench.machine.on("^head ", ends(0, b"FROM a", seconds=500))
+def test_the_time_of_the_look_for_a_base_image_is_not_the_steps(bench: Bench) -> None:
+    bases_on(bench, OLD)
+    bench.machine.on("docker pull", ends(0, seconds=500))
     bench.run("steps: [{build: -t x ., timeout: 100}]")
     assert [each.call.seconds for each in bench.machine.of(BUILD)] == [100]
 
 
 def test_digests_come_from_what_buildkit_and_the_push_tell(bench: Bench) -> None:
-    bench.machine.on("^head ", ends(0, b"FROM golang:1 AS b\nFROM alpine:3\nCOPY --from=b / /\n"))
+    bench.machine.files[DOCKERFILE] = b"FROM golang:1 AS b\nFROM alpine:3\nCOPY --from=b / /\n"
     told = (
         f"#5 [b 1/1] FROM docker.io/library/golang:1@{DIGESTS[0]}\n"
         f"#6 [stage-1 1/2] FROM docker.io/library/alpine@{DIGESTS[1]}\n"
@@ -93,7 +92,7 @@ def test_digests_come_from_what_buildkit_and_the_push_tell(bench: Bench) -> None
     outcome = bench.run("steps: [{id: b, build: -t app.example.com/x:1 .}, {push: ['app.example.com/x:1']}]")
     image = ImageName("app.example.com", "x", "1", DIGESTS[3], "app.example.com/x:1")
     assert outcome.images == (image,)
-    assert [each.text.partition(" -- ")[2] for each in bench.machine.of("inspect")] == ["alpine:3 golang:1"]
+    assert bench.machine.asked == [["alpine:3", "golang:1"]]
     at = bench.log.lines.index("The following dependencies were found:")
     assert bench.log.lines[at - 4 : at] == [
         "Step ID: b marked as successful (elapsed time in seconds: 0.000000)",
@@ -125,27 +124,27 @@ def test_digests_come_from_what_buildkit_and_the_push_tell(bench: Bench) -> None
 
 
 def test_digests_that_no_output_told_are_looked_up_at_once(bench: Bench) -> None:
-    told = (
-        '{"tags":["x:1"],"digests":[]}\n'
-        "Error: No such image: y\n"
-        f'{{"tags":["x:1","z:2"],"digests":["z@{DIGESTS[1]}"]}}\n'
-    )
-    bench.machine.on("image inspect", ends(1, told.encode()))
+    bench.machine.there = [EngineImage(("x:1",), ()), EngineImage(("x:1", "z:2"), (f"z@{DIGESTS[1]}",))]
     outcome = bench.run("steps: [{build: '-t x:1 -t y -t z:2 .'}]")
-    assert [each.text.partition(" -- ")[2] for each in bench.machine.of("image inspect")] == ["x:1 y z:2"]
+    assert bench.machine.asked == [["x:1", "y", "z:2"]]
     found = [(each.image.reference, each.image.digest) for each in outcome.dependencies if each.image]
     assert found == [("x:1", ""), ("y", ""), ("z:2", DIGESTS[1])]
     assert [image.reference for image in outcome.images] == ["z:2"]
 
 
-def bases_on(bench: Bench, digests: str) -> None:
+def test_an_engine_that_tells_no_digests_ends_no_run(bench: Bench) -> None:
+    bench.machine.is_silent = True
+    assert bench.run("steps: [{build: '-t x:1 .'}]").ending is Ending.SUCCEEDED
+    assert bench.told("Digests are not known: it does not answer")
+
+
+def bases_on(bench: Bench, *digests: str) -> None:
     """A build on one image, of which the engine says this; it is behind the registry."""
-    bench.machine.on("^head ", ends(0, b"FROM localhost:5000/os:1\n"))
-    told = f'{{"tags":["localhost:5000/os:1"],"digests":[{digests}]}}\n'
-    bench.machine.on("image inspect.* localhost:5000/os:1", ends(0, told.encode()))
+    bench.machine.files[DOCKERFILE] = b"FROM localhost:5000/os:1\n"
+    bench.machine.there = [EngineImage(("localhost:5000/os:1",), digests)]
 
 
-OLD = f'"localhost:5000/os@{DIGESTS[0]}"'
+OLD = f"localhost:5000/os@{DIGESTS[0]}"
 
 
 def test_a_base_image_that_the_engine_has_is_asked_for_again(bench: Bench) -> None:
@@ -175,19 +174,20 @@ def test_a_base_image_whose_registry_does_not_answer_is_used_as_it_is(bench: Ben
 
 
 def test_a_base_image_that_no_registry_had_is_not_asked_for(bench: Bench) -> None:
-    bases_on(bench, "")
+    bases_on(bench)
     bench.run("steps: [{build: .}]")
     assert bench.machine.of("docker pull") == []
 
 
 def test_a_base_image_that_is_named_by_its_digest_is_not_asked_for(bench: Bench) -> None:
-    bench.machine.on("^head ", ends(0, f"FROM os@{DIGESTS[0]}\n".encode()))
+    bench.machine.files[DOCKERFILE] = f"FROM os@{DIGESTS[0]}\n".encode()
     bench.run("steps: [{build: .}]")
-    assert bench.machine.of("pull|inspect") == []
+    assert bench.machine.of("pull") == []
+    assert bench.machine.asked == []
 
 
 def test_a_build_without_a_name_has_dependencies_all_the_same(bench: Bench) -> None:
-    bench.machine.on("^head ", ends(0, f"FROM a.example.com/no@{DIGESTS[0]}\n".encode()))
+    bench.machine.files[DOCKERFILE] = f"FROM a.example.com/no@{DIGESTS[0]}\n".encode()
     outcome = bench.run("steps: [{build: .}]")
     assert [each.image for each in outcome.dependencies] == [None]
     assert bench.log.lines[-1] == (

@@ -5,6 +5,7 @@ import json
 import pytest
 from tests.unit.tasks.execution.recording import Bench, RecordingPublisher, ends
 
+from entrepot.tasks.engines.model import EngineImage
 from entrepot.tasks.execution.model import BuildArgument, Ending, Login, QuickBuild
 
 LOGINS = (Login("app.example.com", "run", "s3cret"), Login("b.example.com", "me", "pw"))
@@ -42,9 +43,8 @@ def test_an_image_of_two_platforms_is_built_twice_and_is_one_index(bench: Bench,
 def test_a_base_image_is_asked_for_again_for_the_platform_of_the_build(
     bench: Bench, publisher: RecordingPublisher
 ) -> None:
-    bench.machine.on("^head ", ends(0, b"FROM b.example.com/os:1\n"))
-    told = f'{{"tags":["b.example.com/os:1"],"digests":["b.example.com/os@{BASE}"]}}\n'
-    bench.machine.on("image inspect.* b.example.com/os:1", ends(0, told.encode()))
+    bench.machine.files["/workspace/Dockerfile"] = b"FROM b.example.com/os:1\n"
+    bench.machine.there = [EngineImage(("b.example.com/os:1",), (f"b.example.com/os@{BASE}",))]
     bench.run(QuickBuild(images=("x:v1",), platforms=BOTH))
     assert [each.text for each in bench.machine.of("docker pull")] == [
         f"docker pull --platform {platform} -- b.example.com/os:1" for platform in BOTH
@@ -74,7 +74,7 @@ def test_an_index_that_is_not_taken_fails_the_push(bench: Bench, publisher: Reco
 
 def test_provenance_says_what_was_built_of_what_and_no_secret(bench: Bench, publisher: RecordingPublisher) -> None:
     bench.commit = "c0ffee"
-    bench.machine.on("^head ", ends(0, b"FROM alpine:3 AS t\n"))
+    bench.machine.files["/workspace/Dockerfile"] = b"FROM alpine:3 AS t\n"
     bench.machine.on("docker build", ends(0, f"#5 [1/2] FROM docker.io/library/alpine:3@{BASE}\n".encode()))
     arguments = (BuildArgument("V", "4"), BuildArgument("TOKEN", "hush", is_secret=True))
     bench.run(QuickBuild(images=("x:v1",), arguments=arguments, target="t", attestations=("provenance",)))

@@ -1,4 +1,4 @@
-"""The engine's disk: what runs pulled and built upon is kept within a budget, and a run that fills the disk is ended.
+"""The disks of runs: what they pulled and built upon is kept within a budget, and a run that fills a disk is ended.
 
 Only what a run brought counts: images that were not there before a run pulled them, and the build cache, which cannot
 be told apart and is a cache. Containers, volumes and images of the operator's own are never touched.
@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from entrepot.tasks.engines.docker.api import Api
+from entrepot.tasks.engines.docker.places import places
 from entrepot.tasks.engines.docker.proxy.model import RUN_LABEL
 from entrepot.tasks.engines.model import DiskFull, EngineFailed
 
@@ -53,12 +54,14 @@ class _Image(msgspec.Struct, rename="pascal"):
 @dataclass(slots=True)
 class Disk:
     """``root``: the engine's data, as the worker sees it. ``pulled``: a file with the images that runs brought, oldest
-    first. ``budget``: bytes that they and the build cache may take. ``least``: bytes that have to stay free.
+    first. ``runs``: where the places of runs are. ``budget``: bytes that images and the build cache may take.
+    ``least``: bytes that have to stay free, for the engine and for the places.
     """
 
     api: Api
     root: Path
     pulled: Path
+    runs: Path
     budget: int
     least: int
     _lock: Lock = field(default_factory=Lock)
@@ -80,11 +83,12 @@ class Disk:
             self._looked = now
         if self._free() >= self.least:
             return
-        self._tidy(0)
+        if _free(self.root) < self.least:
+            self._tidy(0)
         if self._free() < self.least and self._most(run) == run:
             raise DiskFull(
-                f"the engine's disk is full ({self._free() // 1_000_000} MB are left, task_disk_free_bytes asks for"
-                f" {self.least // 1_000_000} MB), and this run wrote most to it"
+                f"the disk of the engine, or of the files of runs, is full ({self._free() // 1_000_000} MB are left,"
+                f" task_disk_free_bytes asks for {self.least // 1_000_000} MB), and this run wrote most to it"
             )
 
     def tidy(self) -> None:
@@ -97,15 +101,14 @@ class Disk:
         self._tidy(self.budget)
 
     def _free(self) -> int:
-        told = os.statvfs(self.root)
-        return told.f_bavail * told.f_frsize
+        return min(_free(self.root), _free(self.pulled.parent))
 
     def _most(self, asking: str) -> str:
-        """The run whose containers and volumes have most; the one that asks where nothing can be told of any: what a
-        build writes is told of nobody.
+        """The run whose containers, volumes and folders have most; the one that asks where nothing can be told of any:
+        what a build writes is told of nobody.
         """
         usage = self.api.do("GET", "/system/df").read(_Usage)
-        written = Counter[str]()
+        written = Counter({run: place.size() for run, place in places(self.runs).items()})
         for each in [*(usage.containers or []), *(usage.volumes or [])]:
             if run := (each.labels or {}).get(RUN_LABEL):
                 written[run] += each.size
@@ -136,6 +139,11 @@ class Disk:
             self.api.ask("POST", "/build/prune", {"keep-storage": str(keep), "all": "1"})
 
 
+def _free(folder: Path) -> int:
+    told = os.statvfs(folder)
+    return told.f_bavail * told.f_frsize
+
+
 def _lines(file: Path) -> list[str]:
     try:
         return file.read_text(encoding="utf-8").splitlines()
@@ -147,9 +155,9 @@ class _About(msgspec.Struct):
     root: str = msgspec.field(name="DockerRootDir", default="")
 
 
-def disk_of(api: Api, folder: Path, budget: int, least: int) -> Disk | None:
-    """None where the worker does not see the engine's disk. ``folder``: of the engine's, on the worker. Raises
-    EngineFailed.
+def disk_of(api: Api, folder: Path, runs: Path, budget: int, least: int) -> Disk | None:
+    """None where the worker does not see the engine's disk. ``folder``: of the engine's, on the worker; ``runs``: those
+    of its runs. Raises EngineFailed.
     """
     root = Path(api.do("GET", "/info").read(_About).root or "/nonexistent")
     if not root.is_dir():
@@ -158,4 +166,4 @@ def disk_of(api: Api, folder: Path, budget: int, least: int) -> Disk | None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise EngineFailed(f"{folder}: {error}") from None
-    return Disk(api, root, folder / "pulled", budget, least)
+    return Disk(api, root, folder / "pulled", runs, budget, least)

@@ -11,8 +11,9 @@ import msgspec
 from entrepot.tasks.engines.docker.api import Api, Json, Made
 from entrepot.tasks.engines.docker.disk import disk_of
 from entrepot.tasks.engines.docker.image import Programs, ensure_image, found_programs
-from entrepot.tasks.engines.docker.leftovers import Place, places, remove_of, runs_of
+from entrepot.tasks.engines.docker.leftovers import remove_of, runs_of
 from entrepot.tasks.engines.docker.machine import DockerMachine
+from entrepot.tasks.engines.docker.places import Place, places
 from entrepot.tasks.engines.docker.proxy.model import Flavor
 from entrepot.tasks.engines.docker.site import Site
 from entrepot.tasks.engines.model import EngineFailed, Machine, Order
@@ -99,9 +100,10 @@ def find(
     programs = programs or found_programs()
     image = ensure_image(api, programs, with_buildx=grpc)
     closed = ensure_image(api, programs, with_buildx=False) if grpc else image
-    disk = None if room is None else disk_of(api, folder, room.budget, room.least)
+    runs = folder / "docker"
+    disk = None if room is None else disk_of(api, folder, runs, room.budget, room.least)
     site = Site(api, image, closed, deployment, _ulimits(api, image, told.flavor), grpc, told.flavor, disk)
-    return DockerEngine(told.version, folder / "docker", site)
+    return DockerEngine(told.version, runs, site)
 
 
 def _version(engines: str) -> str:

@@ -1,27 +1,24 @@
 """What a run has in the engine and on the disk, and how it goes: after the run, or after its worker died.
 
-The engine's objects are found by label. What labels cannot tell lies in a folder of the worker's: the run's socket, a
-link to its source folder, a list of the images that it made.
+The engine's objects are found by label; what labels cannot tell lies in the run's place.
 """
 
 import os
-import shutil
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from entrepot.tasks.engines.docker.api import Api, Json, Made
+from entrepot.tasks.engines.docker.places import Place
 from entrepot.tasks.engines.docker.proxy.model import DEPLOYMENT_LABEL, RUN_LABEL, engine_name
-from entrepot.tasks.engines.docker.site import WORKSPACE_VOLUME, Site
-from entrepot.tasks.engines.model import WORKSPACE, EngineFailed
+from entrepot.tasks.engines.docker.site import HOME_VOLUME, WORKSPACE_VOLUME, Site
+from entrepot.tasks.engines.model import HOME, WORKSPACE
 
 _GONE: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 _LOOKS: Final = 3
+_FOLDERS: Final = {WORKSPACE_VOLUME: WORKSPACE, HOME_VOLUME: HOME}
 _LISTS: Final = ("/containers/json", "/networks", "/volumes")
 
 
@@ -41,46 +38,6 @@ class _Volumes(msgspec.Struct, rename="pascal"):
     volumes: list[Labeled] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A run's folder on the worker, that nobody else may enter."""
-
-    folder: Path
-
-    @property
-    def socket(self) -> Path:
-        return self.folder / "docker.sock"
-
-    @property
-    def images(self) -> Path:
-        return self.folder / "images"
-
-    def make(self, source: Path) -> None:
-        """Raises EngineFailed."""
-        try:
-            self.folder.mkdir(mode=0o700, parents=True)
-            (self.folder / "source").symlink_to(source.resolve(strict=True))
-        except OSError as error:
-            raise EngineFailed(f"{self.folder}: {error}") from None
-
-    def made_images(self) -> list[str]:
-        try:
-            return self.images.read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            return []
-
-    def remove(self) -> None:
-        """The source folder too. Links in it are not followed."""
-        with suppress(OSError):
-            shutil.rmtree((self.folder / "source").readlink(), ignore_errors=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def places(folder: Path) -> dict[str, Place]:
-    """By run."""
-    return {each.name: Place(each) for each in folder.iterdir()} if folder.is_dir() else {}
-
-
 def remove_of(site: Site, run: str, place: Place) -> None:
     """All that a run has in the engine, and the images of the place. Raises EngineFailed.
 
@@ -94,7 +51,7 @@ def remove_of(site: Site, run: str, place: Place) -> None:
         for network in labeled(api, "/networks", labels):
             api.do("DELETE", f"/networks/{network.id}", besides=(*_GONE, HTTPStatus.FORBIDDEN))  # one still ends in it
         if look == 0 and os.geteuid() != 0:
-            _empty_workspace(site, engine_name(run, WORKSPACE_VOLUME), labels)
+            _empty_folders(site, run, labels)
         for volume in labeled(api, "/volumes", labels):
             api.do("DELETE", f"/volumes/{volume.name}", {"force": "1"}, besides=_GONE)
         if not containers:
@@ -113,14 +70,19 @@ def _remove_images(api: Api, images: set[str]) -> None:
             api.do("DELETE", f"/images/{image}", besides=_GONE)
 
 
-def _empty_workspace(site: Site, volume: str, labels: Mapping[str, str]) -> None:
+def _empty_folders(site: Site, run: str, labels: Mapping[str, str]) -> None:
     """Steps wrote there as users that they chose; a worker that is not root could not remove it."""
     api = site.api
-    if api.ask("GET", f"/volumes/{volume}").status != HTTPStatus.OK:
+    volumes = {engine_name(run, name): place for name, place in _FOLDERS.items()}
+    there = {
+        name: place for name, place in volumes.items() if api.ask("GET", f"/volumes/{name}").status == HTTPStatus.OK
+    }
+    if not there:
         return
+    folders = there.values()
     body: Json = {
         "Image": site.image,
-        "Cmd": ["/bin/find", WORKSPACE, "-mindepth", "1", "-maxdepth", "1", "-exec", "/bin/rm", "-rf", "{}", "+"],
+        "Cmd": ["/bin/find", *folders, "-mindepth", "1", "-maxdepth", "1", "-exec", "/bin/rm", "-rf", "{}", "+"],
         "User": "0:0",
         "Labels": dict(labels),
         "HostConfig": {
@@ -130,7 +92,7 @@ def _empty_workspace(site: Site, volume: str, labels: Mapping[str, str]) -> None
             "CapAdd": ["DAC_OVERRIDE", "FOWNER"],
             "SecurityOpt": ["no-new-privileges"],
             "LogConfig": {"Type": "none"},
-            "Binds": [f"{volume}:{WORKSPACE}"],
+            "Binds": [f"{name}:{place}" for name, place in there.items()],
             "Ulimits": list(site.ulimits),
         },
     }

@@ -5,19 +5,23 @@ Whatever the run starts, it starts through its own socket, beside this container
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from http import HTTPStatus
-from pathlib import PurePosixPath
-from threading import Event, Lock
+from pathlib import Path
+from threading import Lock
 from typing import Final
+
+import msgspec
 
 from entrepot.tasks.engines.docker.acr_image import gateway_start
 from entrepot.tasks.engines.docker.api import Json, Made
 from entrepot.tasks.engines.docker.calls import Calls
+from entrepot.tasks.engines.docker.folders import Folders
 from entrepot.tasks.engines.docker.gateway.container import NAME, Gateway, gateway_of
 from entrepot.tasks.engines.docker.gateway.inside import PLACE
-from entrepot.tasks.engines.docker.leftovers import Place, remove_of
+from entrepot.tasks.engines.docker.leftovers import remove_of
+from entrepot.tasks.engines.docker.places import Place
 from entrepot.tasks.engines.docker.proxy import podman
 from entrepot.tasks.engines.docker.proxy.containers import NOBODY, HostConfig, allowed
 from entrepot.tasks.engines.docker.proxy.model import (
@@ -31,17 +35,19 @@ from entrepot.tasks.engines.docker.proxy.model import (
 from entrepot.tasks.engines.docker.proxy.run import EngineRun
 from entrepot.tasks.engines.docker.proxy.server import Proxy
 from entrepot.tasks.engines.docker.site import HOME_VOLUME, WORKSPACE_VOLUME, Site
-from entrepot.tasks.engines.model import HOME, WORKSPACE, Call, EngineFailed, Order, WayOut
+from entrepot.tasks.engines.model import HOME, WORKSPACE, Call, EngineFailed, EngineImage, Order, WayOut
 
 _RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 _PROCESSES: Final = 1024
 _PROCESSES_OF_GATEWAY: Final = 16
-_WRITE_SECONDS: Final = 60.0
 
 # The first process waits, and takes in what has lost its parent.
 _STAY: Final = 'trap "exit 0" TERM; while :; do sleep 86400 & wait $!; done'
-# Beside it first: whoever reads it finds all of it or none.
-_WRITE: Final = 'umask 077; mkdir -p "${1%/*}" && cat >"$1.part" && mv -f "$1.part" "$1"'
+
+
+class _Image(msgspec.Struct, rename="pascal"):
+    repo_tags: list[str] | None = None
+    repo_digests: list[str] | None = None
 
 
 class DockerMachine:
@@ -60,6 +66,7 @@ class DockerMachine:
         # Which has no network for its instructions but the engine's own, or none.
         self.has_buildkit = site.flavor is Flavor.DOCKER and order.way_out is None
         place.make(order.source)
+        self._folders = Folders({WORKSPACE: order.source.resolve(), HOME: place.home})
         run = self._names()
         self._proxy = Proxy(place.socket, site.api.socket, run)
         self._gateway: Gateway | None = None
@@ -78,11 +85,16 @@ class DockerMachine:
         return self._calls.run(["/bin/docker", *arguments], call)
 
     def write(self, path: str, content: bytes) -> None:
-        said: list[bytes] = []
-        command = ["/bin/sh", "-c", _WRITE, "sh", _inside(path)]
-        code = self._calls.run(command, Call(said.append, _WRITE_SECONDS, Event(), input=content))
-        if code != 0:
-            raise EngineFailed(f"{path} could not be written: {b''.join(said)[:500].decode(errors='replace')}")
+        self._folders.write(path, content)
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        return self._folders.read(path, limit)
+
+    def images(self, names: Sequence[str]) -> list[EngineImage]:
+        api = self._site.api
+        answers = [api.do("GET", f"/images/{name}/json", besides=(HTTPStatus.NOT_FOUND,)) for name in names]
+        found = [answer.read(_Image) for answer in answers if answer.status == HTTPStatus.OK]
+        return [EngineImage(tuple(each.repo_tags or ()), tuple(each.repo_digests or ())) for each in found]
 
     def remove(self, container: str) -> None:
         name = engine_name(self._order.run, container)
@@ -127,8 +139,8 @@ class DockerMachine:
     def _started(self) -> str:
         """The id of the container."""
         api, run = self._site.api, self._order.run
-        self._volume(WORKSPACE_VOLUME, {"type": "none", "o": "bind", "device": str(self._order.source.resolve())})
-        self._volume(HOME_VOLUME, {})
+        self._volume(WORKSPACE_VOLUME, self._order.source.resolve())
+        self._volume(HOME_VOLUME, self._place.home)
         made = api.do("POST", "/containers/create", {"name": f"{run}_.machine"}, self._container()).read(Made)
         api.do("POST", f"/containers/{made.id}/start")
         return made.id
@@ -159,11 +171,11 @@ class DockerMachine:
 
         return gateway_of(site.api, self._place.folder, self._order.run, way, container)
 
-    def _volume(self, name: str, options: Mapping[str, str]) -> None:
+    def _volume(self, name: str, folder: Path) -> None:
         body: Json = {
             "Name": engine_name(self._order.run, name),
             "Driver": "local",
-            "DriverOpts": dict(options),
+            "DriverOpts": {"type": "none", "o": "bind", "device": str(folder)},
             "Labels": self._labels,
         }
         self._site.api.do("POST", "/volumes/create", body=body)
@@ -195,11 +207,3 @@ class DockerMachine:
                 **limits,
             },
         }
-
-
-def _inside(path: str) -> str:
-    plain = PurePosixPath(path)
-    below = any(plain.is_relative_to(folder) and str(plain) != folder for folder in (WORKSPACE, HOME))
-    if not below or ".." in plain.parts:
-        raise EngineFailed(f"{path} is not below {WORKSPACE} or {HOME}")
-    return str(plain)
