@@ -95,7 +95,7 @@ class Intake(Protocol):
 class Pace:
     """How often a worker does what, in seconds. Tests hurry; a server has no reason to."""
 
-    look: float = 0.2  # for runs that wait; five times as often while there are some
+    look: float = 0.2  # for runs that wait; five times as often while there are some, and notice.py
     beat: float = 5.0  # says that it lives
     dead_after: float = 30.0  # takes over from a worker that did not say so for this long
     retry_after: float = 30.0  # runs again what failed

@@ -23,6 +23,7 @@ from entrepot.errors import Problem
 from entrepot.jobs import queries
 from entrepot.jobs.engine import Engine, Entry
 from entrepot.jobs.model import Cron, Every, Id, Intake, Pace, Workflow
+from entrepot.jobs.notice import Notice
 from entrepot.jobs.prune import PRUNE, prune
 from entrepot.jobs.queries import Claimable, Looker, Requeued
 from entrepot.jobs.rules import Vigil, first_due, next_due, queues_of
@@ -135,6 +136,7 @@ class Worker:
         self._shared = Shared(database, self._engine, self._stopping, self._now, self.id)
         self._queues = queues_of(self._bodies)
         self._claimable = Claimable(database, list(self._queues))
+        self._notice = Notice(database, pace.look)
         self._schedules = {w: w.schedule for w in self._bodies if w.schedule is not None}
         self._due = {workflow: first_due(schedule, self._now()) for workflow, schedule in self._schedules.items()}
         self._woke = self._now()
@@ -153,7 +155,7 @@ class Worker:
     def watch(self, stop: threading.Event, hurry: threading.Event) -> Ended:
         """What the worker's main thread does: beat, wake what is due, and let the queues claim what waits."""
         pause = self._pace.look
-        while not stop.wait(pause) and not self._replaced:
+        while not self._pauses(stop, pause) and not self._replaced:
             pause = self._turn()
         if self._intake is not None and not self._replaced:
             self._drain(self._intake, hurry)
@@ -161,8 +163,15 @@ class Worker:
             log.warning("worker_replaced", worker=self.id)
         return Ended.REPLACED if self._replaced else Ended.STOPPED
 
+    def _pauses(self, stop: threading.Event, seconds: float) -> bool:
+        """Whether it was told to stop."""
+        try:
+            return self._notice.wait(stop, seconds)
+        except Problem:  # the next turn tells
+            return stop.wait(seconds)
+
     def _turn(self) -> float:
-        """Seconds until the next one."""
+        """Seconds until the next one, if nothing is told."""
         try:
             # First of all: a process that slept learns here that it was replaced, before it claims anything.
             self._beat_if_due()
@@ -171,7 +180,7 @@ class Worker:
             self._wake_due()
             if self._intake is not None and not self._is_draining:
                 self._take_in(self._intake)
-            return self._pace.look / 5 if self._let_claim() else self._pace.look
+            return self._pace.look / 5 if self._let_claim() else self._notice.idle
         except Problem as problem:
             if problem.kind not in PASSING:
                 raise
@@ -188,7 +197,7 @@ class Worker:
         """Let what came in end, within its time, while everything else goes on."""
         self._is_draining, self._held = True, frozenset({intake.queue})
         until, is_told, pause = time.monotonic() + intake.drain_seconds, False, 0.0
-        while self._active.per_queue()[intake.queue] and time.monotonic() < until and not hurry.wait(pause):
+        while self._active.per_queue()[intake.queue] and time.monotonic() < until and not self._pauses(hurry, pause):
             if not is_told:
                 log.info("worker_draining", worker=self.id, runs=self._active.per_queue()[intake.queue])
                 self._database.write(intake.drain, self.id)
@@ -205,6 +214,7 @@ class Worker:
         quiet = self._active.wait_until_none(0 if self._replaced else self._pace.stop_within)
         self._engine.end()
         self._claimable.close()
+        self._notice.close()
         try:
             handed_back = self._database.write(self._leave)
         except Problem as problem:  # without its catalog: others find out by themselves
