@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Several workers share the machine, so how long an example takes says nothing.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 TESTS = Path(__file__).parent
 # Folders whose tests start servers and clients: minutes, not milliseconds. The longest come first.

@@ -38,6 +38,22 @@ class Masker:
         self._held = seen[len(seen) - held :]
         return seen[: len(seen) - held]
 
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest form of a secret."""
+        return len(self._patterns[0]) if self._patterns else 0
+
+    def mask_end(self, text: bytes) -> bytes:
+        """The same of a text whose beginning is missing, to its end: without what may be the rest of a secret."""
+        if self._any is None:
+            return text
+        start = self.longest - 1
+        for match in self._any.finditer(text):
+            if match.start() >= start:
+                break
+            start = max(start, match.end())
+        return self._any.sub(MASK, text[start:])
+
     def end(self) -> bytes:
         """What was held back: it was no secret."""
         held, self._held = self._held, b""

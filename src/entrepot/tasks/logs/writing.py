@@ -1,23 +1,26 @@
 """A run's log while it runs: lines with CRLF as az reads them, secrets masked, bounded, kept a few times a second.
 
+A step that goes on to write when its log is full is slowed down: what it says is lost, and to take it costs the machine
+as much as the pulls of many clients.
+
 Source: ACR-TASKS 6.5; AZ-CLI-FLOWS 4 (the client shows what stands before the last CRLF).
 """
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final, Self
 
 from entrepot.tasks.logs.masking import Masker
+from entrepot.tasks.logs.tail import Tail
 
 _FLUSH_SECONDS: Final = 0.5
 # What may wait to be kept; a step that writes faster waits.
 _WAITING: Final = 4 * 1024 * 1024
 _PIECE: Final = 256 * 1024
-# Of a log that is cut: how much of its end is shown all the same.
-_END: Final = 64 * 1024
+# Bytes a second that are taken once the log is full.
+_SLOWLY: Final = 8 * 1024 * 1024
 _SILENCE_SECONDS: Final = 60.0
 
 
@@ -39,9 +42,8 @@ class LogWriter:
         self._lost = lost
         self._masker = Masker(secrets)
         self._left = limit
-        self._end: deque[bytes] = deque()
-        self._cut = 0
-        self._end_length = 0
+        self._tail: Tail | None = None
+        self._paid = 0.0
         self._waiting = bytearray()
         self._last = b"\n"
         self._state = threading.Condition()
@@ -75,10 +77,17 @@ class LogWriter:
         self.raw(f"{text}\n".encode(), whole_lines=True)
 
     def raw(self, chunk: bytes, *, whole_lines: bool = False) -> None:
-        """What a container says, as it comes. Waits while too much is not kept yet."""
+        """What a container says, as it comes. Waits while too much is not kept yet, or is said beyond the limit."""
         with self._state:
             while len(self._waiting) >= _WAITING and not self._failed:
                 self._state.wait()
+            pause = self._heard(chunk, whole_lines=whole_lines)
+        if pause:
+            time.sleep(pause)
+
+    def _heard(self, chunk: bytes, *, whole_lines: bool) -> float:
+        """Seconds to wait before more may be said."""
+        if self._tail is None:
             if whole_lines:
                 shown = self._masker.mask(chunk) + self._masker.end()
                 start = b"" if self._last == b"\n" else b"\n"
@@ -87,9 +96,16 @@ class LogWriter:
                 self._take(self._masker.mask(chunk))
             if len(self._waiting) >= _PIECE:
                 self._state.notify_all()
+            return 0.0
+        starts = b"\n" if whole_lines and self._last != b"\n" else b""
+        self._tail.add(starts + chunk, self._masker.longest)
+        self._last = chunk[-1:] or self._last
+        now = time.monotonic()
+        self._paid = max(self._paid, now) + len(chunk) / _SLOWLY
+        return self._paid - now
 
     def _take(self, shown: bytes) -> None:
-        """To what is kept, or once the log is full to its end."""
+        """To what is kept; what is beyond the limit begins its end."""
         if not shown:
             return
         lines = _with_crlf(shown, self._last)
@@ -98,13 +114,8 @@ class LogWriter:
         self._left -= len(fits)
         self._waiting += fits
         if rest:
-            self._end.append(rest[-_END:])
-            self._end_length += len(self._end[-1])
-            self._cut += len(rest) - len(self._end[-1])
-            while self._end_length - len(self._end[0]) >= _END:
-                gone = self._end.popleft()
-                self._end_length -= len(gone)
-                self._cut += len(gone)
+            self._tail = Tail()
+            self._tail.add(rest + self._masker.end(), self._masker.longest)
 
     # --- the thread that keeps ----------------------------------------------------------------------------------------
 
@@ -128,10 +139,12 @@ class LogWriter:
 
     def _finish(self) -> None:
         self._take(self._masker.end())
-        if self._end:
-            end = b"".join(self._end)
-            note = f"\r\n... {self._cut} bytes are left out: the log has reached its limit ...\r\n"
-            self._waiting += note.encode() + end
+        if self._tail is not None:
+            end, left_out = self._tail.shown(self._masker)
+            if left_out:
+                note = f"\r\n... {left_out} bytes are left out: the log has reached its limit ...\r\n"
+                self._waiting += note.encode()
+            self._waiting += _with_crlf(end, bytes(self._waiting[-1:]))
 
     def _kept(self, piece: bytes) -> bool:
         if not piece:

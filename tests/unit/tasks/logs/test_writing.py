@@ -84,6 +84,26 @@ def test_of_a_log_that_is_too_long_the_beginning_and_the_end_are_kept(kept: Kept
     assert int(found[1]) > 3_900_000
 
 
+def test_a_secret_at_the_limit_is_masked(kept: Kept) -> None:
+    for at in range(1, 40):
+        with kept.writer("correct-horse-battery", limit=64 * 1024) as log:
+            log.raw(b"x" * (64 * 1024 - at))
+            for piece in (b"correct-horse-", b"battery", b" and more"):
+                log.raw(piece)
+        assert b"horse" not in kept.content
+        assert kept.content.endswith(b"x*** and more")
+
+
+def test_whoever_writes_beyond_the_limit_is_slowed_down(kept: Kept) -> None:
+    chunk = b"y\n" * 128 * 1024
+    with kept.writer(limit=64 * 1024) as log:
+        log.raw(chunk)
+        began = time.monotonic()
+        for _ in range(8):
+            log.raw(chunk)
+    assert 0.2 < time.monotonic() - began < 10
+
+
 def test_what_cannot_be_kept_ends_the_writing_and_is_told(kept: Kept) -> None:
     lost = RuntimeError("the run is another worker's")
 

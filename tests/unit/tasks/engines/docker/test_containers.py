@@ -232,6 +232,20 @@ def test_a_log_is_bounded() -> None:
     assert created({"LogConfig": {"Type": "json-file"}})["HostConfig"]["LogConfig"]["Config"]["max-size"] == "64m"
 
 
+@pytest.mark.parametrize(
+    ("members", "is_removed", "kind"),
+    [
+        ({"AttachStdout": True}, True, "none"),  # whoever started it has all of its output
+        ({"AttachStdout": True}, False, "json-file"),
+        ({}, True, "json-file"),
+    ],
+)
+def test_the_engine_keeps_no_output_that_somebody_follows(
+    members: dict[str, object], is_removed: bool, kind: str
+) -> None:
+    assert created({"AutoRemove": is_removed}, **members)["HostConfig"]["LogConfig"]["Type"] == kind
+
+
 def test_an_engine_whose_limits_are_capped_gives_its_own() -> None:
     ulimits: tuple[Json, ...] = ({"Name": "nofile", "Soft": 1024, "Hard": 1024},)
     assert created({}, RecordingRun(ulimits=ulimits))["HostConfig"]["Ulimits"] == list(ulimits)
