@@ -81,10 +81,12 @@ class Calls:
     # --- while it runs ------------------------------------------------------------------------------------------------
 
     def _follow(self, stream: Hijacked, call: Call, identifier: str) -> None:
-        """Until its output ends. What it left running in the background may hold that open: then it ended itself."""
+        """Until its output ends. What it left running in the background may hold that open: then it ended itself, and
+        nothing has come for a while since.
+        """
         deadline = time.monotonic() + call.seconds
         frames = Frames()
-        piece, heard = stream.early, time.monotonic()
+        piece, heard, has_ended = stream.early, time.monotonic(), False
         while True:
             for payload in frames.of(piece):
                 call.output(payload)
@@ -96,8 +98,9 @@ class Calls:
                     return
             elif now - heard > _SILENCE:
                 heard, piece = now, b""
-                if not self._told(identifier).running:
+                if has_ended:
                     return
+                has_ended = not self._told(identifier).running
             else:
                 piece = b""
 
