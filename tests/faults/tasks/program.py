@@ -9,7 +9,7 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,7 +53,7 @@ class RecordingEngine:
             (self.folder / order.run).touch()
         return RecordingMachine(self, order.run)
 
-    def clear(self, going: Callable[[], set[str]]) -> list[str]:
+    def clear(self, going: Callable[[], set[str]]) -> Mapping[str, str]:
         with self.held():
             there = [each.name for each in self.folder.glob("*-*")]
             keep = going()
@@ -61,7 +61,7 @@ class RecordingEngine:
             for name in gone:
                 (self.folder / name).unlink()
                 self.say("cleared", name)
-        return gone
+        return {}
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -205,8 +205,9 @@ class Engine(Protocol):
         """Raises EngineFailed."""
         ...
 
-    def clear(self, going: Callable[[], set[str]], /) -> list[str]:
-        """Remove what runs left behind that do not go on (``Order.run``); which ones. Raises EngineFailed.
+    def clear(self, going: Callable[[], set[str]], /) -> Mapping[str, str]:
+        """Remove what runs left behind that do not go on (``Order.run``); those of which something is still there, with
+        the reason. Raises EngineFailed where it does not tell what there is.
 
         Called by a worker for what it and its predecessors on the same engine made, so only objects with this
         deployment's label are looked at. ``going`` is asked after it was seen whose there are: a run that begins

@@ -172,7 +172,7 @@ class _Attempt:
         if self.run.attempt > ATTEMPTS:
             raise EngineFailed(f"{ATTEMPTS} workers were lost while they ran it")
         engine = self.site.engine()
-        engine.clear(self._going)
+        self._clear(engine)
         for folder in self.site.folder.glob(f"{self.row.id}-*"):
             remove_tree(folder)
         name, server = self.site.registry(self.row.registry_id)
@@ -221,6 +221,13 @@ class _Attempt:
             return execute(work, machine, says, watch.ended)
         finally:
             machine.close()
+
+    def _clear(self, engine: Engine) -> None:
+        """What another run left, and cannot be removed, is nothing to this one. Raises EngineFailed."""
+        for left, reason in engine.clear(self._going).items():
+            if left.startswith(f"{self.row.id}-"):
+                raise EngineFailed(f"what an earlier attempt left cannot be removed: {reason}")
+            log.warning("task_leftovers", of=left, reason=reason)
 
     def _going(self) -> set[str]:
         return {f"{run_id}-{number}" for run_id, number in self.run.read(queries.going).items()}

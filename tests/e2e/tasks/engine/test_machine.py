@@ -14,7 +14,10 @@ from tests.e2e.clients import Shell
 from tests.e2e.tasks.engine.machines import BOTH, Bench, Host, machine, opened
 from tests.services import wait_until
 
+from entrepot.tasks.engines.docker import engine as engine_module
 from entrepot.tasks.engines.docker.engine import find
+from entrepot.tasks.engines.docker.places import Place
+from entrepot.tasks.engines.docker.site import Site
 from entrepot.tasks.engines.model import Allowance, Canceled, EngineFailed, TimedOut
 
 pytestmark = [pytest.mark.xdist_group("task-engine"), pytest.mark.timeout(300)]
@@ -219,7 +222,10 @@ def test_closing_ends_what_still_runs(host: Host, tmp_path: Path) -> None:
 OWNER = """
 import sys, threading
 from pathlib import Path
+from entrepot.tasks.engines.docker import engine as engine_module
 from entrepot.tasks.engines.docker.engine import find
+from entrepot.tasks.engines.docker.places import Place
+from entrepot.tasks.engines.docker.site import Site
 from entrepot.tasks.engines.model import Call, Order
 folder, deployment, socket, run, source = sys.argv[1:]
 engine = find(Path(folder), deployment, Path(socket))
@@ -251,11 +257,33 @@ def test_what_a_killed_worker_left_is_cleared_and_nothing_else(
         owner.wait()
     assert "dead-1" in _left(admin, "dead-1")
     living = {each.name for each in host.engine.folder.iterdir()} - {"dead-1"}
-    assert engine.clear(lambda: living | {"dead-1"}) == []
-    assert engine.clear(lambda: living) == ["dead-1"]
+    assert engine.clear(lambda: living | {"dead-1"}) == {}
+    assert "dead-1" in _left(admin, "dead-1")
+    assert engine.clear(lambda: living) == {}
     assert _left(admin, "dead-1") == ""
     assert not source.exists()
     assert bench.says("docker ps --format '{{.Names}}'") == "mine\n"
+
+
+def test_what_cannot_be_removed_of_one_run_stays_and_the_rest_goes(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = [Place(tmp_path / "docker" / run) for run in ("dead-1", "dead-2")]
+    for place in places:
+        (tmp_path / place.folder.name).mkdir()
+        place.make(tmp_path / place.folder.name)
+
+    def remove_of(site: Site, run: str, place: Place) -> None:
+        if run == "dead-1":
+            raise EngineFailed("device or resource busy")
+        real(site, run, place)
+
+    real = engine_module.remove_of
+    monkeypatch.setattr(engine_module, "remove_of", remove_of)
+    site = replace(host.engine.site, deployment=tmp_path.name)
+    engine = replace(host.engine, folder=tmp_path / "docker", site=site)
+    assert engine.clear(set) == {"dead-1": "device or resource busy"}
+    assert [place.folder.exists() for place in places] == [True, False]
 
 
 def _left(admin: Shell, run: str) -> str:

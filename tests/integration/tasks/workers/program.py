@@ -6,7 +6,7 @@ It leaves a line in ``record`` for whatever begins and ends, and a step goes on 
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,8 +92,8 @@ class RecordingEngine:
     def machine(self, order: Order) -> Machine:
         return RecordingMachine(self.record, order.run)
 
-    def clear(self, _going: Callable[[], set[str]], /) -> list[str]:
-        return []
+    def clear(self, _going: Callable[[], set[str]], /) -> Mapping[str, str]:
+        return {}
 
 
 @dataclass(frozen=True)

@@ -72,17 +72,21 @@ class DockerEngine:
     def machine(self, order: Order) -> Machine:
         return DockerMachine(self.site, Place(self.folder / order.run), order)
 
-    def clear(self, going: Callable[[], set[str]]) -> list[str]:
+    def clear(self, going: Callable[[], set[str]]) -> Mapping[str, str]:
         left = places(self.folder)
         there = runs_of(self.site.api, self.site.deployment) | left.keys()
-        dead = sorted(there - going())
-        for run in dead:
+        stays: dict[str, str] = {}
+        for run in sorted(there - going()):
             place = left.get(run, Place(self.folder / run))
-            remove_of(self.site, run, place)
-            place.remove()
+            try:
+                remove_of(self.site, run, place)
+            except EngineFailed as failed:
+                stays[run] = str(failed)
+            else:
+                place.remove()
         if self.site.disk is not None:
             self.site.disk.tidy()
-        return dead
+        return stays
 
 
 def find(
