@@ -154,20 +154,25 @@ def each_change_has_its_run(registry: Registry, pusher: Pusher) -> None:
 
 
 def never_side_by_side(yard: Yard, registry: Registry) -> None:
-    """A machine of a run was made only when the one before it was gone, and each run had its step to the end."""
-    open_ones: dict[str, str] = {}
+    """Once an attempt has its machine, no earlier one runs anything; and each run had its step to the end.
+
+    A worker that is stopped before it makes a machine, and goes on when another has the run, makes one beside it, and
+    finds out before the first step.
+    """
+    newest: dict[str, int] = defaultdict(int)
+    there: set[str] = set()
     ran: Counter[str] = Counter()
     for what, attempt in yard.said():
-        run = attempt.partition("-")[0]
-        assert what != "beside", (attempt, open_ones)
-        if what == "made":
-            assert run not in open_ones
-            open_ones[run] = attempt
+        run, _, number = attempt.partition("-")
+        if what in {"made", "beside"}:
+            assert what == "beside" or not any(other.startswith(f"{run}-") for other in there), (attempt, there)
+            newest[run] = max(newest[run], int(number))
+            there.add(attempt)
         elif what == "ran":
-            assert open_ones[run] == attempt
+            assert (attempt in there, newest[run]) == (True, int(number)), (attempt, there)
             ran[run] += 1
         else:
-            del open_ones[run]
+            there.remove(attempt)
     done = registry.database.read(
         lambda tx: tx.execute(select(func.count()).where(task_run.c.status == Status.SUCCEEDED)).scalar_one()
     )
