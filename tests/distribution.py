@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -43,22 +43,31 @@ class Distribution:
 @contextmanager
 def distribution(folder: Path, ca: Authority) -> Iterator[Distribution]:
     """The CA names 127.0.0.1."""
+    with reserved_port() as port, docker_registry(folder, ca, f"127.0.0.1:{port}"):
+        made = Distribution(f"127.0.0.1:{port}", ca)
+        wait_until(made.is_ready, "docker-registry answers")
+        with closing(made.http):
+            yield made
+
+
+@contextmanager
+def docker_registry(folder: Path, ca: Authority, address: str, within: Sequence[str] = ()) -> Iterator[Path]:
+    """Its log, where each request is a line with the answer's status; whether it answers yet is for the caller to see.
+
+    ``within``: a command that starts it in namespaces of the caller's choice.
+    """
     folder.mkdir(parents=True)
     pair = ca.ca_file.with_name("pair.pem")
     htpasswd = folder / "htpasswd"
     htpasswd.write_text(HTPASSWD)
     program = shutil.which("docker-registry")
     assert program is not None, "Debian's docker-registry is not installed (package docker-registry)"
-    with reserved_port() as port:
-        settings = {
-            "version": 0.1,
-            "storage": {"filesystem": {"rootdirectory": str(folder / "store")}},
-            "auth": {"htpasswd": {"realm": "hub", "path": str(htpasswd)}},
-            "http": {"addr": f"127.0.0.1:{port}", "tls": {"certificate": str(pair), "key": str(pair)}},
-        }
-        (folder / "settings.yml").write_text(json.dumps(settings))  # JSON is YAML
-        with log_of(folder).open("ab") as log, running([program, "serve", folder / "settings.yml"], log):
-            made = Distribution(f"127.0.0.1:{port}", ca)
-            wait_until(made.is_ready, "docker-registry answers")
-            with closing(made.http):
-                yield made
+    settings = {
+        "version": 0.1,
+        "storage": {"filesystem": {"rootdirectory": str(folder / "store")}},
+        "auth": {"htpasswd": {"realm": "hub", "path": str(htpasswd)}},
+        "http": {"addr": address, "tls": {"certificate": str(pair), "key": str(pair)}},
+    }
+    (folder / "settings.yml").write_text(json.dumps(settings))  # JSON is YAML
+    with log_of(folder).open("ab") as log, running([*within, program, "serve", folder / "settings.yml"], log):
+        yield log_of(folder)

@@ -1,38 +1,47 @@
 """A server, a Docker Engine that runs its tasks, and az, in a network of their own. It needs root."""
 
+import json
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.e2e.az.cli import Az, az_for, sign_in
-from tests.e2e.clients import Shell, shell_in
+from tests.e2e.clients import ROOT, Shell, shell_in
 from tests.e2e.docker.dockerd import Engine, dockerd
 from tests.e2e.layouts import BUSYBOX, tar_of
-from tests.e2e.namespaces import DOMAIN, Inside, named_server, namespaces
-from tests.services import Registry
+from tests.e2e.namespaces import ADDRESS, DOMAIN, Inside, named_server, namespaces
+from tests.gits import Repository, make_repository
+from tests.outside import Authority, authority
+from tests.services import Registry, running, wait_until
 
 PORT = 5000
 # Another registry, which a test makes.
 TEAM = "teamregistry"
+# A registry of somebody else's, with its port, which a test starts.
+HUB = f"hub.{DOMAIN}:5001"
 # What the vault "builds" has as signing-key.
 SECRET = "a-key-that-signs-builds"
 # What stands in for Microsoft's image of Cloud Native Buildpacks: it builds a Dockerfile.
 PACK = "tools/pack:1"
 # What steps run, pushed to the registry: nothing can be pulled from elsewhere.
 TOOLS = "tools/busybox:1"
+PYTHON = (sys.executable, "-m")
 
 
 @dataclass(frozen=True)
 class Site:
-    """``docker``: the client before the engine itself, signed in as the owner."""
+    """``docker``: the client before the engine itself, signed in as the owner. ``hub``: the CA of HUB."""
 
     inside: Inside
     engine: Engine
     server: Registry
     az: Az
     docker: Shell
+    hub: Authority
 
     @property
     def tools(self) -> str:
@@ -42,7 +51,9 @@ class Site:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
-    names = (DOMAIN, f"local.{DOMAIN}", f"{TEAM}.{DOMAIN}")
+    names = (DOMAIN, f"local.{DOMAIN}", f"{TEAM}.{DOMAIN}", HUB.partition(":")[0])
+    (folder / "hub").mkdir()
+    hub = authority(folder / "hub", HUB.partition(":")[0])
     vault = folder / "vault"
     vault.mkdir()
     (vault / ".readers").write_text("*\n")
@@ -51,16 +62,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         # Its path has to be short: sockets of runs lie below it.
         data = engine.socket.parent / "entrepot"
         # A git server of a test listens there, too.
-        looks = ("--outbound-allow=127.0.0.1", "--task-poll-seconds=5")
+        looks = (f"--outbound-allow=127.0.0.1,{ADDRESS}", "--task-poll-seconds=5", "--task-base-image-seconds=5")
+        trusted = f"--outbound-ca-file={hub.ca_file}"
         pack = f"--task-images=mcr.microsoft.com/oryx/pack:stable=local.{DOMAIN}:{PORT}/{PACK}"
-        flags = (f"--task-engine={engine.socket}", f"--task-vaults=builds={vault}", pack, *looks)
+        flags = (f"--task-engine={engine.socket}", f"--task-vaults=builds={vault}", pack, *looks, trusted)
         with named_server(inside, data, PORT, *flags) as server:
-            for trust in _trust(inside):
-                shutil.copy(server.ca, trust / "ca.crt")
+            for trust, ca in zip(_trust(inside), (server.ca, server.ca, hub.ca_file), strict=True):
+                shutil.copy(ca, trust / "ca.crt")
             az = az_for(server, inside.of(shell_in(folder / "az")))
             sign_in(az, server.user, server.password)
             docker = inside.of(engine.seen_from(shell_in(folder / "docker")))
-            made = Site(inside, engine, server, az, docker)
+            made = Site(inside, engine, server, az, docker, hub)
             _push_tools(made)
             yield made
 
@@ -73,7 +85,8 @@ def _trusting(inside: Inside) -> Inside:
 
 
 def _trust(inside: Inside) -> list[Path]:
-    return [inside.etc / "docker" / "certs.d" / f"{name}.{DOMAIN}:{PORT}" for name in ("local", TEAM)]
+    places = (f"local.{DOMAIN}:{PORT}", f"{TEAM}.{DOMAIN}:{PORT}", HUB)
+    return [inside.etc / "docker" / "certs.d" / place for place in places]
 
 
 def _push_tools(site: Site) -> None:
@@ -100,3 +113,41 @@ def source(tmp_path: Path) -> Path:
     (folder / "Dockerfile").write_text("FROM scratch\nCOPY greeting /\n")
     (folder / "greeting").write_text(f"hello from {tmp_path.name}\n")
     return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "repositories"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def git_at(site: Site, folder: Path) -> Iterator[str]:
+    """The address of a git server in the server's network."""
+    said = folder.with_name("gitd.log")
+    command = [*site.inside.command, "env", f"PYTHONPATH={ROOT}", *PYTHON, "tests.e2e.tasks.gitd", folder]
+    with said.open("wb") as log, running(command, log) as process:
+        wait_until(lambda: process.poll() is not None or b"\n" in said.read_bytes(), "the git server listens")
+        assert process.poll() is None, said.read_text()
+        yield f"http://127.0.0.1:{said.read_text().split()[0]}"
+
+
+@pytest.fixture
+def app(folder: Path) -> Repository:
+    made = make_repository(folder / "team" / "app.git")
+    made.commit("first", {"Dockerfile": "FROM scratch\nCOPY greeting /\n", "greeting": "first\n"})
+    (made.bare / "config").open("a").write("[http]\n\treceivepack = true\n")
+    return made
+
+
+@pytest.fixture
+def entrepot(site: Site, tmp_path: Path) -> Callable[..., Any]:
+    """The command, signed in as the owner."""
+    shell: Shell = site.inside.of(shell_in(tmp_path / "entrepot"))
+
+    def run(*words: str | Path) -> Any:  # noqa: ANN401  each command has its own
+        return json.loads(shell.run(*PYTHON, "entrepot", *words, "--registry", "local", "--output", "json"))
+
+    shell.run(*PYTHON, "entrepot", "login", "--bootstrap", site.server.data_dir / "bootstrap.json")
+    return run

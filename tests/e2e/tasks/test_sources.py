@@ -1,62 +1,21 @@
 """A push to a git server begins a run: the server tells of it, or we look. The image of its commit can be pulled."""
 
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.e2e.az.cli import Az
-from tests.e2e.clients import ROOT, Shell, shell_in
+from tests.e2e.clients import ROOT, shell_in
 from tests.e2e.tasks.conftest import Site
 from tests.e2e.tasks.gitd import DELIVER
 from tests.e2e.tasks.test_az_run import final, task_name
-from tests.gits import Repository, make_repository
-from tests.services import running, wait_until
+from tests.gits import Repository
+from tests.services import wait_until
 
 pytestmark = [pytest.mark.xdist_group("tasks"), pytest.mark.timeout(300)]
-
-PYTHON = (sys.executable, "-m")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "repositories"
-    made.mkdir()
-    return made
-
-
-@pytest.fixture
-def git_at(site: Site, folder: Path) -> Iterator[str]:
-    """The address of a git server in the server's network."""
-    said = folder.with_name("gitd.log")
-    command = [*site.inside.command, "env", f"PYTHONPATH={ROOT}", *PYTHON, "tests.e2e.tasks.gitd", folder]
-    with said.open("wb") as log, running(command, log) as process:
-        wait_until(lambda: process.poll() is not None or b"\n" in said.read_bytes(), "the git server listens")
-        assert process.poll() is None, said.read_text()
-        yield f"http://127.0.0.1:{said.read_text().split()[0]}"
-
-
-@pytest.fixture
-def app(folder: Path) -> Repository:
-    made = make_repository(folder / "team" / "app.git")
-    made.commit("first", {"Dockerfile": "FROM scratch\nCOPY greeting /\n", "greeting": "first\n"})
-    (made.bare / "config").open("a").write("[http]\n\treceivepack = true\n")
-    return made
-
-
-@pytest.fixture
-def entrepot(site: Site, tmp_path: Path) -> Callable[..., Any]:
-    """The command, signed in as the owner."""
-    shell: Shell = site.inside.of(shell_in(tmp_path / "entrepot"))
-
-    def run(*words: str | Path) -> Any:  # noqa: ANN401  each command has its own
-        return json.loads(shell.run(*PYTHON, "entrepot", *words, "--registry", "local", "--output", "json"))
-
-    shell.run(*PYTHON, "entrepot", "login", "--bootstrap", site.server.data_dir / "bootstrap.json")
-    return run
 
 
 def create(az: Az, repository: str, url: str) -> list[str]:
