@@ -27,6 +27,8 @@ HUB = f"hub.{DOMAIN}:5001"
 SECRET = "a-key-that-signs-builds"
 # What stands in for Microsoft's image of Cloud Native Buildpacks: it builds a Dockerfile.
 PACK = "tools/pack:1"
+# The generator of SBOMs, which a test pushes.
+SYFT = "tools/syft:1"
 # What steps run, pushed to the registry: nothing can be pulled from elsewhere.
 TOOLS = "tools/busybox:1"
 PYTHON = (sys.executable, "-m")
@@ -64,8 +66,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         # A git server of a test listens there, too.
         looks = (f"--outbound-allow=127.0.0.1,{ADDRESS}", "--task-poll-seconds=5", "--task-base-image-seconds=5")
         trusted = f"--outbound-ca-file={hub.ca_file}"
-        pack = f"--task-images=mcr.microsoft.com/oryx/pack:stable=local.{DOMAIN}:{PORT}/{PACK}"
-        flags = (f"--task-engine={engine.socket}", f"--task-vaults=builds={vault}", pack, *looks, trusted)
+        ours = f"local.{DOMAIN}:{PORT}"
+        images = f"--task-images=mcr.microsoft.com/oryx/pack:stable={ours}/{PACK},sbom={ours}/{SYFT}"
+        flags = (f"--task-engine={engine.socket}", f"--task-vaults=builds={vault}", images, *looks, trusted)
         with named_server(inside, data, PORT, *flags) as server:
             for trust, ca in zip(_trust(inside), (server.ca, server.ca, hub.ca_file), strict=True):
                 shutil.copy(ca, trust / "ca.crt")

@@ -25,7 +25,10 @@ SPDX: Final = "application/spdx+json"
 _PREDICATE: Final = "https://slsa.dev/provenance/v1"
 # Named, not fetched: what the parameters mean is told in docs/guide/tasks.md.
 _BUILD_TYPE: Final = "urn:entrepot:dockerfile-build:1"
+# syft asks its maker whether there is a newer one; without a way out that takes ten seconds.
+_NO_CALL_HOME: Final = "SYFT_CHECK_FOR_APP_UPDATE=false"
 _SBOM_LIMIT: Final = 32 * 1024 * 1024
+_SAID: Final = 1000
 
 
 def note(building: Building, found: tuple[Dependency, ...]) -> None:
@@ -117,12 +120,15 @@ def _sbom(name: str, calls: Calls, work: Work, ends: float) -> Attachment:
     if not work.sbom_image:
         raise StepFailed("there is no generator of SBOMs: --task-images sbom=REFERENCE, for example a mirror of syft")
     output = Words(_SBOM_LIMIT + 1)
-    words = ["docker", "run", "--rm", "--volume", f"{SOCKET}:{SOCKET}", work.sbom_image, f"docker:{name}"]
-    line = f"{shlex.join([*words, '--output', 'spdx-json'])} 2>/dev/null"
+    options = ["--rm", "--env", _NO_CALL_HOME, "--volume", f"{SOCKET}:{SOCKET}"]
+    words = ["docker", "run", *options, work.sbom_image, f"docker:{name}", "--output", "spdx-json"]
+    # What it says beside the document is told when it fails.
+    line = f'said=$(mktemp); {shlex.join(words)} 2>"$said" || {{ code=$?; tail -c {_SAID} "$said"; exit $code; }}'
     calls.log.say(f"Making an SBOM of {name}")
     code = calls.shell(line, How(output, ends - calls.clock.now()))
     if code:
-        raise StepFailed(f"the generator of SBOMs failed for {name}: {exit_status(code)}", code)
+        said = " ".join(output.bytes[-_SAID:].decode(errors="replace").split())
+        raise StepFailed(f"the generator of SBOMs failed for {name}: {exit_status(code)}: {said}", code)
     try:
         is_document = len(output.bytes) <= _SBOM_LIMIT and isinstance(json.loads(output.bytes), dict)
     except ValueError:

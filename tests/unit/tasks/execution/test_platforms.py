@@ -109,7 +109,7 @@ def test_a_build_step_asks_for_an_sbom_and_its_push_attaches_it(bench: Bench, pu
         {"spdxVersion": "SPDX-2.3"},
     )
     (ran,) = bench.machine.of("docker run")
-    assert ran.text.endswith("tools/syft:1 docker:app.example.com/x:v1 --output spdx-json 2>/dev/null")
+    assert "tools/syft:1 docker:app.example.com/x:v1 --output spdx-json" in ran.text
 
 
 @pytest.mark.parametrize(
@@ -128,6 +128,13 @@ def test_an_sbom_that_cannot_be_had_fails_the_push(
     outcome = bench.run(QuickBuild(images=("x:v1",), attestations=("sbom",)))
     assert outcome.ending is Ending.FAILED
     assert reason in outcome.error
+
+
+def test_a_generator_that_fails_says_why(bench: Bench, publisher: RecordingPublisher) -> None:
+    bench.sbom_image = "tools/syft:1"
+    bench.machine.on("docker run", ends(125, b"manifest for tools/syft:1\nnot found\n"))
+    outcome = bench.run(QuickBuild(images=("x:v1",), attestations=("sbom",)))
+    assert "exit status 125: manifest for tools/syft:1 not found" in outcome.error
 
 
 def test_attestations_of_an_image_elsewhere_are_refused(bench: Bench, publisher: RecordingPublisher) -> None:
