@@ -54,12 +54,40 @@ def bases(text: str, arguments: Mapping[str, str] | None = None, target: str = "
 
     Raises DockerfileInvalid.
     """
-    try:
-        stages = _stages(text, arguments or {})
-    except RecursionError as error:
-        raise DockerfileInvalid("variables are nested too deep") from error
+    stages = _read(text, arguments)
     last = _target(stages, target)
     images: dict[str, None] = {}
+    for at in _needed(stages, last):
+        names = (stages[at].image, *stages[at].used)
+        images |= {name: None for name in names if _stage_named(stages[:at], name) is None}
+    runtime = _origin(stages, last)
+    others = sorted(name for name in images if name not in {runtime, SCRATCH, ""})
+    return Bases(None if runtime == SCRATCH else runtime, tuple(others))
+
+
+def side_stages(text: str, arguments: Mapping[str, str] | None = None, target: str = "") -> tuple[str, ...]:
+    """Names of the stages whose layers the built image has not, though it needs them: others copy from them, or mount
+    them. A stage that another of them begins with is left out, as its layers are in that one; so is one without a name.
+
+    Raises DockerfileInvalid.
+    """
+    stages = _read(text, arguments)
+    last = _target(stages, target)
+    needed = _needed(stages, last)
+    begun_with = {_stage_named(stages[:at], stages[at].image) for at in needed}
+    named = (at for at in sorted(needed) if stages[at].name and at != last and at not in begun_with)
+    return tuple(stages[at].name for at in named if _stage_named(stages, stages[at].name) == at)
+
+
+def _read(text: str, arguments: Mapping[str, str] | None) -> list[_Stage]:
+    try:
+        return _stages(text, arguments or {})
+    except RecursionError as error:
+        raise DockerfileInvalid("variables are nested too deep") from error
+
+
+def _needed(stages: Sequence[_Stage], last: int) -> set[int]:
+    """The stage and all that it stands on or takes from."""
     needed = [last]
     seen: set[int] = set()
     while needed:
@@ -67,15 +95,9 @@ def bases(text: str, arguments: Mapping[str, str] | None = None, target: str = "
         if at in seen:
             continue
         seen.add(at)
-        for name in (stages[at].image, *stages[at].used):
-            stage = _stage_named(stages[:at], name)
-            if stage is None:
-                images[name] = None
-            else:
-                needed.append(stage)
-    runtime = _origin(stages, last)
-    others = sorted(name for name in images if name not in {runtime, SCRATCH, ""})
-    return Bases(None if runtime == SCRATCH else runtime, tuple(others))
+        found = (_stage_named(stages[:at], name) for name in (stages[at].image, *stages[at].used))
+        needed += [stage for stage in found if stage is not None]
+    return seen
 
 
 def _target(stages: Sequence[_Stage], target: str) -> int:

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.az.cli import Az
 from tests.e2e.clients import Shell, shell_in
-from tests.e2e.docker.dockerd import dockerd
+from tests.e2e.docker.dockerd import Engine, dockerd
 from tests.e2e.tasks.conftest import TOOLS, Site
 from tests.e2e.tasks.engine.podman import podman_service
 from tests.e2e.tasks.test_az_build import tags
@@ -35,15 +36,67 @@ def on(socket: Path, site: Site, source: Path, steps: str, shell: Shell | None =
     return (shell or site.docker).run(*command, stdin=f"{site.server.password}\n")
 
 
-def test_a_second_worker_builds_from_the_cache_of_the_first(site: Site, az: Az, source: Path, repository: str) -> None:
+@pytest.fixture
+def second(site: Site) -> Iterator[Engine]:
+    """Another in the site's network, with a bridge of its own: without one it would take away that of the first."""
+    ip = [*site.inside.command, "ip"]
+    for words in ("link add second type bridge", "address add 10.89.0.1/24 dev second", "link set second up"):
+        subprocess.run([*ip, *words.split()], check=True)
+    try:
+        with dockerd(within=site.inside.command, flags=("--bridge=second", "--iptables=false")) as engine:
+            yield engine
+    finally:
+        subprocess.run([*ip, "link", "delete", "second"], check=True)
+
+
+def test_a_second_worker_builds_from_the_cache_of_the_first(
+    site: Site, second: Engine, az: Az, source: Path, repository: str
+) -> None:
     (source / "Dockerfile").write_text(f"FROM {site.tools}\nCOPY greeting /\nRUN cat greeting >/made\n")
     steps = STEPS.replace("REPOSITORY", repository)
     assert not cached(on(site.engine.socket, site, source, steps)) & {"2", "3"}
     found = az.json("acr", "repository", "show-tags", "--name", "local", "--repository", repository)
     assert set(found) == {"v1", "cache"}
-    with dockerd(within=site.inside.command, flags=("--bridge=none", "--iptables=false")) as second:
-        said = on(second.socket, site, source, steps)
+    said = on(second.socket, site, source, steps)
     assert cached(said) >= {"2", "3"}, said
+
+
+MULTI_STAGE = """\
+FROM TOOLS AS deps
+COPY list /
+RUN cat list >/fetched
+COPY greeting /
+RUN cat greeting fetched >/made
+FROM TOOLS
+COPY --from=deps /made /
+RUN cat made
+"""
+
+
+def test_a_second_worker_goes_on_from_stages_of_a_build_that_asks_for_a_cache(
+    site: Site, second: Engine, source: Path, repository: str
+) -> None:
+    (source / "Dockerfile").write_text(MULTI_STAGE.replace("TOOLS", site.tools))
+    (source / "list").write_text(f"{repository}\n")
+    steps = STEPS.replace("v1 .\n", "v1 .\n    cache: enabled\n").replace("REPOSITORY", repository)
+    slow = "[deps 3/5] RUN cat list >/fetched"
+    assert "DONE" in instructions(on(site.engine.socket, site, source, steps))[slow]
+    (source / "greeting").write_text("another one, copied after what is slow\n")
+    said = on(second.socket, site, source, steps)
+    found = instructions(said)
+    assert found[slow] == {"CACHED"}, said
+    assert "DONE" in found["[stage-1 2/3] COPY --from=deps /made /"]
+    assert "another one, copied after what is slow" in said
+
+
+def instructions(said: str) -> dict[str, set[str]]:
+    """What came of each, in any of the builds."""
+    found: dict[str, set[str]] = {}
+    for build in said.split("load build definition"):
+        names = dict(re.findall(r"^#(\d+) (\[.+? \d+/\d+\] .+)$", build, re.MULTILINE))
+        for number, ending in re.findall(r"^#(\d+) (CACHED|DONE)", build, re.MULTILINE):
+            found.setdefault(names.get(number, ""), set()).add(ending)
+    return found
 
 
 def cached(said: str) -> set[str]:

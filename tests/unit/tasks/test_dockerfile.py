@@ -2,7 +2,7 @@
 
 import pytest
 
-from entrepot.tasks.dockerfile import Bases, DockerfileInvalid, bases
+from entrepot.tasks.dockerfile import Bases, DockerfileInvalid, bases, side_stages
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,29 @@ def test_arguments_of_the_build_count_before_those_of_the_file() -> None:
 )
 def test_only_what_the_target_needs_counts(target: str, found: Bases) -> None:
     assert bases("FROM a AS one\nFROM b AS two\nCOPY --from=c x y\nFROM d", target=target) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "stages"),
+    [
+        ("FROM a AS one\nFROM b\nCOPY --from=one x y", ("one",)),
+        ("FROM a AS One\nFROM b\nRUN --mount=type=bind,from=one,target=/x y", ("one",)),
+        ("FROM a AS one\nFROM one\nRUN x", ()),
+        ("FROM a AS one\nFROM one AS two\nFROM b\nCOPY --from=two x y\nCOPY --from=one x y", ("two",)),
+        ("FROM a AS one\nFROM b AS two\nCOPY --from=one x y\nFROM c\nCOPY --from=two x y", ("one", "two")),
+        ("FROM a\nFROM b\nCOPY --from=0 x y", ()),
+        ("FROM a AS x\nFROM b\nCOPY --from=x x y\nFROM c AS x\nFROM d\nCOPY --from=1 x y", ()),
+        ("FROM a AS unused\nFROM b AS last", ()),
+    ],
+    ids=["copied", "mounted", "stood on", "stood on by another", "in a row", "no name", "a name twice", "unused"],
+)
+def test_stages_beside_the_built_image_are_those_that_it_takes_from(text: str, stages: tuple[str, ...]) -> None:
+    assert side_stages(text) == stages
+
+
+def test_stages_of_a_target_are_its_own() -> None:
+    text = "FROM a AS one\nFROM b AS two\nCOPY --from=one x y\nFROM c\nCOPY --from=two x y"
+    assert side_stages(text, target="two") == ("one",)
 
 
 @pytest.mark.parametrize(

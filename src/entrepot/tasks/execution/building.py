@@ -1,15 +1,15 @@
 """A build step: which builder, what it runs, what it stands on, its cache (ACR-TASKS 1.6, 4.1, 4.4)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from entrepot.tasks.engines.model import WORKSPACE, Sink, TimedOut
 from entrepot.tasks.execution import commands
 from entrepot.tasks.execution.builds import Build
-from entrepot.tasks.execution.caching import Cache, cache_of, push_cache, usable
+from entrepot.tasks.execution.caching import Cache, Executed, Stage, cache_of, push_cache, usable, with_stages
 from entrepot.tasks.execution.calls import Calls, How, Words
-from entrepot.tasks.execution.dependencies import dependencies, scan
+from entrepot.tasks.execution.dependencies import Scanned, dependencies, scan
 from entrepot.tasks.execution.failures import StepFailed
 from entrepot.tasks.execution.model import Built, Dependency, Work
 from entrepot.tasks.execution.planning import Planned
@@ -61,7 +61,7 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Building:
-    """``build``: what ``about`` builds."""
+    """``build``: what ``about`` builds. ``found``: what its Dockerfile says, where that is known."""
 
     about: Planned
     build: Build
@@ -69,19 +69,43 @@ class Building:
     shared: Shared
     folder: str
     cache: Cache | None = None
+    found: Scanned | None = None
 
     def once(self, output: Sink, seconds: float) -> int:
-        ends = self.calls.clock.now() + seconds
         seen = TextSink(LineSink(output, self.shared.digests.see_base), [_FOREIGN])
-        code = self._build(seen, seconds)
+        code = self._build_all(seen, self.calls.clock.now() + seconds)
         if code and seen.has_text:
             self.calls.log.say(f"{_FOREIGN}: {_EMULATION}")
-        if code == 0 and self.cache is not None:
-            if self.cache.beside:
-                self.shared.caches[self.cache.beside] = self.cache.image
-            else:
-                push_cache(self.cache.image, self.calls, ends - self.calls.clock.now())
         return code
+
+    def _build_all(self, lines: Sink, ends: float) -> int:
+        """Stages whose caches are kept, each with its own, then the image: of several caches that one build is given,
+        BuildKit of docker 20.10 takes the one or the other.
+        """
+        made: list[str] = []
+        for stage in self.cache.stages if self.cache else ():
+            executed = Executed()
+            code = self._build_stage(stage, LineSink(lines, executed.see), ends - self.calls.clock.now())
+            if code:
+                return code
+            made += [stage.image] if executed.is_any else []
+        code = self._build(lines, ends - self.calls.clock.now())
+        if code == 0 and self.cache is not None:
+            self._keep(self.cache, made, ends)
+        return code
+
+    def _build_stage(self, stage: Stage, lines: Sink, seconds: float) -> int:
+        self.calls.log.say(f"Building the stage {stage.name}, whose cache is kept")
+        line = commands.build_line(self.about.step, stage.text, stage.image)
+        return self.calls.shell(line, How(lines, seconds, self.folder, _WITH_BUILDKIT))
+
+    def _keep(self, cache: Cache, made: Iterable[str], ends: float) -> None:
+        """``made``: caches of stages in which something was done; those of the others are there."""
+        if cache.beside:
+            self.shared.caches[cache.beside] = cache.image
+            return
+        for image in (cache.image, *made):
+            push_cache(image, self.calls, ends - self.calls.clock.now())
 
     def _build(self, lines: Sink, seconds: float) -> int:
         # Unlike ACR's engine, which has it off; a step's own DOCKER_BUILDKIT=0 counts more.
@@ -108,12 +132,14 @@ def building(about: Planned, build: Build, calls: Calls, shared: Shared) -> Buil
         raise StepFailed(f"working directory {folder} is not within {WORKSPACE}, where builds run")
     cache = cache_of(about, shared.work, shared.pushed)
     cache = usable(cache, about, calls, has_buildkit=shared.has_buildkit)
-    return Building(about, build, calls, shared, folder, cache)
+    found = scan(calls, build, folder)
+    cache = with_stages(cache, about, () if found is None else found.stages, calls)
+    return Building(about, build, calls, shared, folder, cache, found)
 
 
 def dependencies_of(building: Building, seconds: float) -> tuple[Dependency, ...]:
     """Without digests; what the engine has of them is refreshed. ``seconds``: for each image."""
-    found = scan(building.calls, building.build, building.folder)
+    found = None if building.found is None else building.found.bases
     all_of = dependencies(building.build, found, building.about.commit)
     first = all_of[0]
     how = Refreshing(seconds, building.build.platform)

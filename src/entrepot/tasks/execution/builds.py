@@ -7,7 +7,7 @@ what only a shell can tell (``$x``, ``$(...)``) is left as it is.
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from entrepot.tasks.context import Archive, Artifact, ContextInvalid, Git, parse_context
@@ -22,6 +22,9 @@ _SWITCHES: Final = frozenset(
 _SHORT: Final = {"-f": "--file", "-t": "--tag"}
 _ENDS_COMMAND: Final = frozenset("|&;<>\n")
 _TAG_LIMIT: Final = 128
+# A line that does more than to build, or a build that leaves more behind than an image.
+_SHELL: Final = re.compile(r"[|&;<>`\n]|\$\(")
+_LEAVES_MORE: Final = frozenset({"--iidfile", "--metadata-file", "--no-cache", "--output", "--push", "-o"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,27 @@ def remote_contexts(task: Task) -> dict[str, str]:
 def with_context_here(text: str, context: str) -> str:
     """The same build, of the folder it runs in."""
     return re.sub(rf"(?<!\S)(['\"]?){re.escape(context)}\1(?!\S)", ".", text, count=1)
+
+
+def unnamed_text(text: str) -> str:
+    """The same build without its tags and its target, so that it can be done again for a stage. Empty where that cannot
+    be made, or would do more than once what is to be done once.
+    """
+    joined = text.replace("\\\n", " ")
+    if _SHELL.search(joined) or not _LEAVES_MORE.isdisjoint(word.partition("=")[0] for word in _words(joined)):
+        return ""
+    whole = parse_build(joined)
+    for option, value in [*(("-t|--tag", tag) for tag in whole.tags), ("--target", whole.target)]:
+        if value:
+            joined = re.sub(rf"(?<!\S)(?:{option})[=\s]*(['\"]?){re.escape(value)}\1(?!\S)", "", joined, count=1)
+    return joined.strip() if parse_build(joined) == replace(whole, tags=(), target="") else ""
+
+
+def stage_cache_image(cache: str, stage: str) -> str:
+    """Beside the cache of the whole build; empty where the name would be too long."""
+    place, _, tag = cache.rpartition(":")
+    name = f"{tag}.{stage}"
+    return f"{place}:{name}" if len(name) <= _TAG_LIMIT else ""
 
 
 def kept_cache_image(image: str, branch: str, platform: str) -> str:

@@ -1,27 +1,61 @@
 """Where a build finds what an earlier one made, on whatever worker that was: its cache in the registry (ACR-TASKS 4.4).
 
 The cache is within an image (``BUILDKIT_INLINE_CACHE``), the only form that each docker engine with BuildKit can write.
-It is the built image itself under a tag of its own, so it costs a manifest.
+It is the built image itself under a tag of its own, so it costs a manifest. Of a step that asks for a cache, the stages
+are kept as well that the image is made of, each as an image with its own cache.
 """
 
+import re
+import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
 from entrepot.tasks.engines.model import TimedOut
 from entrepot.tasks.execution import commands
-from entrepot.tasks.execution.builds import cache_image, kept_cache_image
+from entrepot.tasks.execution.builds import cache_image, kept_cache_image, stage_cache_image, unnamed_text
 from entrepot.tasks.execution.calls import Calls, How, Words
 from entrepot.tasks.execution.images import to_push
 from entrepot.tasks.execution.model import Work
 from entrepot.tasks.execution.planning import Planned
 
+# Stages of a build whose caches are kept.
+_STAGES: Final = 8
+_INSTRUCTION: Final = re.compile(r"#(\d+) \[[^\]]* \d+/\d+\] (?!FROM )")
+_DONE: Final = re.compile(r"#(\d+) DONE ")
+
+
+class Stage(NamedTuple):
+    """``image``: holds its cache. ``text``: builds it, behind docker build."""
+
+    name: str
+    image: str
+    text: str
+
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """``image``: holds the cache. ``beside``: the image with which it is pushed; without one it is pushed at once."""
+    """``image``: holds the cache. ``beside``: the image with which it is pushed; without one it is pushed at once.
+    ``stages``: those that have caches of their own.
+    """
 
     image: str
     beside: str = ""
+    stages: tuple[Stage, ...] = ()
+
+
+class Executed:
+    """Whether an instruction was done that was in no cache, by what BuildKit says."""
+
+    def __init__(self) -> None:
+        self._instructions: set[str] = set()
+        self.is_any = False
+
+    def see(self, line: str) -> None:
+        if found := _INSTRUCTION.match(line):
+            self._instructions.add(found[1])
+        elif found := _DONE.match(line):
+            self.is_any = self.is_any or found[1] in self._instructions
 
 
 def pushed_images(steps: Iterable[Planned]) -> frozenset[str]:
@@ -54,6 +88,21 @@ def usable(cache: Cache | None, about: Planned, calls: Calls, *, has_buildkit: b
     if not cache.beside:
         calls.log.say(f"Step ID: {about.step.id}: the cache is not used, it needs BuildKit")
     return None
+
+
+def with_stages(cache: Cache | None, about: Planned, stages: Iterable[str], calls: Calls) -> Cache | None:
+    """Where the step asked for it: their layers are in no image that it pushes, and may hold what it shows nobody."""
+    if cache is None or cache.beside:
+        return cache
+    text = unnamed_text(about.text)
+    named = [(stage, image) for stage in stages if (image := stage_cache_image(cache.image, stage))]
+    if named and not text:
+        calls.log.say(
+            f"Step ID: {about.step.id}: the cache has the last stage alone: the build is more than one command"
+        )
+        return cache
+    kept = (Stage(stage, image, f"--target {shlex.quote(stage)} {text}") for stage, image in named[:_STAGES])
+    return replace(cache, stages=tuple(kept))
 
 
 def push_cache(image: str, calls: Calls, seconds: float) -> None:

@@ -3,9 +3,9 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from entrepot.tasks.dockerfile import TEXT_LIMIT, Bases, DockerfileInvalid, bases
+from entrepot.tasks.dockerfile import TEXT_LIMIT, Bases, DockerfileInvalid, bases, side_stages
 from entrepot.tasks.engines.model import EngineFailed, EngineImage
 from entrepot.tasks.execution.builds import Build
 from entrepot.tasks.execution.calls import Calls
@@ -18,7 +18,14 @@ _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9._/@-]*(?::[A-Za-z0-9._/@-]+)*")
 _WORDS: Final = frozenset({"y", "yes", "n", "no", "on", "off", "true", "false", "null"})
 
 
-def scan(calls: Calls, build: Build, folder: str) -> Bases | None:
+class Scanned(NamedTuple):
+    """What a Dockerfile says. ``stages``: see ``side_stages``."""
+
+    bases: Bases
+    stages: tuple[str, ...]
+
+
+def scan(calls: Calls, build: Build, folder: str) -> Scanned | None:
     """As the builder finds it, with links and files of earlier steps. None, and a line in the log, where it cannot be
     told: whether the build fails is the builder's to say.
     """
@@ -26,12 +33,14 @@ def scan(calls: Calls, build: Build, folder: str) -> Bases | None:
         return None
     calls.log.say("Scanning for dependencies...")
     try:
-        found = bases(_read(calls, build.dockerfile_path, folder), build.arguments, build.target)
+        text = _read(calls, build.dockerfile_path, folder)
+        found = bases(text, build.arguments, build.target)
+        stages = side_stages(text, build.arguments, build.target)
     except DockerfileInvalid as reason:
         calls.log.say(f"Base images are not known: {reason}")
         return None
     calls.log.say("Successfully scanned dependencies")
-    return found
+    return Scanned(found, stages)
 
 
 def _read(calls: Calls, path: str, folder: str) -> str:

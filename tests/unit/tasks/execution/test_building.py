@@ -5,7 +5,7 @@ from tests.unit.tasks.execution.recording import Bench, ends
 
 from entrepot.tasks.engines.model import EngineImage
 from entrepot.tasks.execution.images import ImageName
-from entrepot.tasks.execution.model import BuildArgument, Ending, Fetched, QuickBuild
+from entrepot.tasks.execution.model import BuildArgument, Ending, Fetched, Login, QuickBuild
 
 BUILD = "docker build"
 DOCKERFILE = "/workspace/Dockerfile"
@@ -220,6 +220,57 @@ def test_a_cache_that_cannot_be_pushed_is_told_and_nothing_more(bench: Bench) ->
     bench.machine.on("push", ends(1, b"denied\n"))
     assert bench.run("steps: [{id: b, build: -t x:1 ., cache: enabled}]").ending is Ending.SUCCEEDED
     assert bench.told("The build cache was not pushed to app.example.com/x:cache_quickrun_b: denied")
+
+
+STAGES = b"FROM a AS deps\nRUN x\nFROM b AS other\nRUN y\nFROM c\nCOPY --from=deps / /\nCOPY --from=other / /\n"
+# As BuildKit writes it: an instruction that was done, and one that was found in a cache.
+DONE = b"#4 [deps 1/2] FROM a\n#4 DONE 0.0s\n#5 [deps 2/2] RUN x\n#5 0.2 said\n#5 DONE 1.4s\n"
+CACHED = b"#4 [other 1/2] FROM b\n#4 DONE 0.0s\n#6 [other 2/2] RUN y\n#6 CACHED\n#7 exporting\n#7 DONE 0.1s\n"
+CACHE = "app.example.com/x:cache_quickrun_b"
+
+
+def test_a_cached_build_keeps_the_stages_in_which_something_was_done(bench: Bench) -> None:
+    bench.machine.files[DOCKERFILE] = STAGES
+    bench.machine.on("--target deps", ends(0, DONE))
+    bench.machine.on("--target other", ends(0, CACHED))
+    bench.run("steps: [{id: b, build: -t x:1 --build-arg V=$V ., cache: enabled, env: [V=1]}]")
+
+    def built(cache: str, text: str) -> str:
+        return f"env V=1 docker build --cache-from {cache} --build-arg BUILDKIT_INLINE_CACHE=1 --tag {cache} {text}"
+
+    assert [each.text for each in bench.machine.of(BUILD)] == [
+        built(f"{CACHE}.deps", "--target deps --build-arg V=$V ."),
+        built(f"{CACHE}.other", "--target other --build-arg V=$V ."),
+        built(CACHE, "-t x:1 --build-arg V=$V ."),
+    ]
+    pushed = [each.text for each in bench.machine.of("push")]
+    assert pushed == [f"docker push -- {CACHE}", f"docker push -- {CACHE}.deps"]
+
+
+def test_a_stage_that_fails_fails_the_build(bench: Bench) -> None:
+    bench.machine.files[DOCKERFILE] = STAGES
+    bench.machine.on("--target other", ends(3))
+    outcome = bench.run("steps: [{id: b, build: -t x:1 ., cache: enabled}]")
+    assert outcome.error == "failed to run step ID: b: exit status 3"
+    assert len(bench.machine.of(BUILD)) == 2
+    assert bench.machine.of("push") == []
+
+
+def test_what_is_more_than_a_build_is_done_once(bench: Bench) -> None:
+    bench.machine.files[DOCKERFILE] = STAGES
+    bench.run("steps: [{id: b, build: '-t x:1 . && docker push x:1', cache: enabled}]")
+    (build,) = bench.machine.of(BUILD)
+    assert "--target" not in build.text
+    assert bench.told("the cache has the last stage alone")
+
+
+def test_stages_are_kept_for_who_asks_for_a_cache_alone(bench: Bench) -> None:
+    """They may hold what the image does not show."""
+    bench.logins = (Login("app.example.com", "run", "s3cret"),)
+    bench.machine.files[DOCKERFILE] = STAGES
+    bench.run("steps: [{build: -t app.example.com/x:1 .}, {push: ['app.example.com/x:1']}]")
+    (build,) = bench.machine.of(BUILD)
+    assert "--target" not in build.text
 
 
 def test_the_classic_builder_has_no_cache_of_ours(bench: Bench) -> None:

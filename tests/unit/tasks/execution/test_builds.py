@@ -8,6 +8,8 @@ from entrepot.tasks.execution.builds import (
     is_remote,
     parse_build,
     remote_contexts,
+    stage_cache_image,
+    unnamed_text,
     with_context_here,
 )
 from entrepot.tasks.language.reading import Given, read_task
@@ -107,3 +109,41 @@ def test_a_context_that_was_fetched_is_the_folder_of_the_build() -> None:
 )
 def test_the_cache_lies_beside_the_first_image(tags: tuple[str, ...], task: str, image: str) -> None:
     assert cache_image(Build(tags), "app.example.com", task, "s") == image
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("-t x .", "."),
+        ("-tx --tag=y:1 -t 'z' -f D .", "-f D ."),
+        ("--build-arg A='b c' --target one -t x:$V app", "--build-arg A='b c'   app"),
+        ("-t x \\\n  --secret id=a,src=/a .", "--secret id=a,src=/a ."),
+    ],
+)
+def test_a_build_is_said_without_its_names(text: str, left: str) -> None:
+    assert unnamed_text(text) == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-t x . && docker push x",
+        "-t x . | tee log",
+        "-t x . > log",
+        "-t x:$(date) .",
+        "-t x:`date` .",
+        "-t x . &",
+        "-t x --iidfile id .",
+        "-t x --output=out .",
+        "-t x -o out .",
+        "-t x --no-cache .",
+        '-t "x":1 .',
+    ],
+)
+def test_what_would_do_more_than_a_build_is_not_said_again(text: str) -> None:
+    assert unnamed_text(text) == ""
+
+
+def test_the_cache_of_a_stage_has_a_name_that_a_registry_takes() -> None:
+    assert stage_cache_image("localhost:5000/x:cache_t_s", "one") == "localhost:5000/x:cache_t_s.one"
+    assert stage_cache_image("localhost:5000/x:cache_t_s", "o" * 128) == ""
