@@ -55,7 +55,7 @@ def namespaces(folder: Path, names: Sequence[str]) -> Iterator[Inside]:
 @contextmanager
 def named_server(inside: Inside, data_dir: Path, port: int, *flags: str) -> Iterator[Registry]:
     """A server whose address is not loopback and whose login servers have names. ``flags``: further settings."""
-    data_dir.mkdir()
+    data_dir.mkdir(exist_ok=True)
     command = [*inside.command, *serve_command(data_dir, port, f"--host={ADDRESS}", f"--domain={DOMAIN}", *flags)]
 
     def ready(ca: Path) -> bool:

@@ -46,7 +46,15 @@ class FoundEngine:
                 self._found = find(self._folder, self._deployment(), self._socket, room=self._room)
                 told = {"engine": self._found.name, "version": self._found.version}
                 capped = [str(limit["Name"]) for limit in self._found.site.ulimits]
-                log.info("task_engine_found", **told, buildx=self._found.site.grpc, capped=capped)
+                rights = self._found.site.rights
+                log.info(
+                    "task_engine_found",
+                    **told,
+                    buildx=self._found.site.grpc,
+                    capped=capped,
+                    rootless=rights.is_rootless,
+                    unbounded=list(rights.unbounded),
+                )
             return self._found
 
     def name(self) -> str | None:

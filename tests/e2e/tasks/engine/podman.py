@@ -34,12 +34,15 @@ START = 'echo $$ >"$0"; exec "$@"'
 
 
 @contextmanager
-def podman_service(within: Sequence[str | Path]) -> Iterator[Engine]:
-    """``within``: a command that starts it in namespaces of the caller's choice."""
+def podman_service(within: Sequence[str | Path], owner: int = 0) -> Iterator[Engine]:
+    """``within``: a command that starts it in namespaces of the caller's choice, and as this user, ``owner``."""
     folder = Path(tempfile.mkdtemp(prefix="podman-"))
     engine = Engine(folder / "podman.sock", folder / "log")
     try:
-        with engine.log.open("wb") as log, running([*within, *_command(folder, engine)], log) as process:
+        command = [*within, *_command(folder, engine, _driver(folder) if owner == 0 else "vfs")]
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, owner, owner)
+        with engine.log.open("wb") as log, running(command, log) as process:
             _wait_for(engine, process)
             yield engine
     finally:
@@ -52,16 +55,27 @@ def _is_removed(folder: Path) -> bool:
     return not folder.exists()
 
 
-def _command(folder: Path, engine: Engine) -> list[str | Path]:
+def _driver(folder: Path) -> str:
+    """Of storage: an overlay cannot lie on an overlay."""
     kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout
-    driver = "vfs" if "overlay" in kind else "overlay"
+    return "vfs" if "overlay" in kind else "overlay"
+
+
+def _command(folder: Path, engine: Engine, driver: str) -> list[str | Path]:
     (folder / "storage.conf").write_text(STORAGE.format(folder=folder, driver=driver))
     (folder / "containers.conf").write_text(ENGINE.format(folder=folder))
     (folder / ".config" / "containers").mkdir(parents=True)
     (folder / ".config" / "containers" / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
     names = {"STORAGE_CONF": "storage.conf", "CONF": "containers.conf"}
     configured = [f"CONTAINERS_{name}={folder / file}" for name, file in names.items()]
-    environment = ["env", "-i", f"PATH={os.environ['PATH']}", f"HOME={folder}", *configured]
+    environment = [
+        "env",
+        "-i",
+        f"PATH={os.environ['PATH']}",
+        f"HOME={folder}",
+        f"XDG_RUNTIME_DIR={folder}",
+        *configured,
+    ]
     service = ["podman", "system", "service", "--time=0", f"unix://{engine.socket}"]
     return [*environment, "sh", "-c", START, folder / "pid", *service]
 

@@ -16,7 +16,9 @@ from tests.services import wait_until
 
 from entrepot.tasks.engines.docker import engine as engine_module
 from entrepot.tasks.engines.docker.engine import find
+from entrepot.tasks.engines.docker.image import found_programs
 from entrepot.tasks.engines.docker.places import Place
+from entrepot.tasks.engines.docker.report import report
 from entrepot.tasks.engines.docker.site import Site
 from entrepot.tasks.engines.model import Allowance, Canceled, EngineFailed, TimedOut
 
@@ -60,6 +62,11 @@ def test_the_machine_has_no_network_no_capabilities_and_a_root_that_stays(bench:
     assert "CapEff:\t0000000000000002\n" in bench.says("cat /proc/self/status")  # DAC_OVERRIDE alone
     assert "Read-only" in bench.refuses("touch /bin/x")
     assert bench.says("grep NoNewPrivs /proc/self/status").split() == ["NoNewPrivs:", "1"]
+
+
+@BOTH
+def test_an_engine_of_root_is_told_as_such(host: Host) -> None:
+    assert "rights: root: " in "\n".join(report(host.engine, found_programs()))
 
 
 @BOTH

@@ -15,6 +15,7 @@ from entrepot.tasks.engines.docker.leftovers import remove_of, runs_of
 from entrepot.tasks.engines.docker.machine import DockerMachine
 from entrepot.tasks.engines.docker.places import Place, places
 from entrepot.tasks.engines.docker.proxy.model import Flavor
+from entrepot.tasks.engines.docker.rights import rights_of
 from entrepot.tasks.engines.docker.site import Site
 from entrepot.tasks.engines.model import EngineFailed, Machine, Order
 
@@ -106,7 +107,9 @@ def find(
     closed = ensure_image(api, programs, with_buildx=False) if grpc else image
     runs = folder / "docker"
     disk = None if room is None else disk_of(api, folder, runs, room.budget, room.least)
-    site = Site(api, image, closed, deployment, _ulimits(api, image, told.flavor), grpc, told.flavor, disk)
+    ulimits = _ulimits(api, image, told.flavor)
+    rights = rights_of(api, image, ulimits)
+    site = Site(api, image, closed, deployment, ulimits, grpc, told.flavor, disk, rights)
     return DockerEngine(told.version, runs, site)
 
 

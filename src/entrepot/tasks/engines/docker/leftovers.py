@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from entrepot.tasks.engines.docker.api import Api, Json, Made
+from entrepot.tasks.engines.docker.ending import exit_code
 from entrepot.tasks.engines.docker.places import Place
 from entrepot.tasks.engines.docker.proxy.model import DEPLOYMENT_LABEL, RUN_LABEL, engine_name
 from entrepot.tasks.engines.docker.site import HOME_VOLUME, WORKSPACE_VOLUME, Site
@@ -98,7 +99,7 @@ def _empty_folders(site: Site, run: str, labels: Mapping[str, str]) -> None:
     }
     made = api.do("POST", "/containers/create", body=body).read(Made)
     api.do("POST", f"/containers/{made.id}/start")
-    api.do("POST", f"/containers/{made.id}/wait")
+    exit_code(api, made.id)
     api.do("DELETE", f"/containers/{made.id}", {"force": "1"}, besides=_GONE)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from entrepot.tasks.engines.docker.engine import DockerEngine
 from entrepot.tasks.engines.docker.image import Programs
 from entrepot.tasks.engines.docker.proxy.model import Flavor
+from entrepot.tasks.engines.docker.rights import Rights
 
 _SECONDS: Final = 30
 
@@ -16,11 +17,23 @@ def report(engine: DockerEngine, programs: Programs) -> Iterator[str]:
     """Line by line. ``programs``: of which its machines are made."""
     yield f"engine: {engine.name} {engine.version}"
     yield f"builder: {_builder(engine, programs)}"
+    yield f"rights: {_rights(engine.site.rights)}"
     for limit in engine.site.ulimits:
         yield f"limit: containers have {limit['Hard']} ({limit['Name']}), because the engine's own limits are capped"
+    if engine.site.rights.unbounded:
+        yield (
+            f"limit: none for {' and '.join(engine.site.rights.unbounded)} of runs: a rootless engine bounds them where"
+            " the machine has cgroups v2 and its user was given the controllers (docs/concepts/task-isolation.md)"
+        )
     if engine.site.flavor is Flavor.PODMAN:
         yield "networks: whether those of two runs are apart is netavark's to say (isolate; not 1.4)"
         yield "egress: open alone; podman's internal networks reach the engine's machine"
+
+
+def _rights(rights: Rights) -> str:
+    if rights.is_rootless:
+        return "rootless: whoever breaks out of a container is the engine's user, who is not root"
+    return "root: whoever breaks out of a container is root, unless the engine maps its users (userns-remap)"
 
 
 def _builder(engine: DockerEngine, programs: Programs) -> str:

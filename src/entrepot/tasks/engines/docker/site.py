@@ -7,6 +7,7 @@ from entrepot.tasks.engines.docker.acr_image import AcrImage
 from entrepot.tasks.engines.docker.api import Api, Json
 from entrepot.tasks.engines.docker.disk import Disk
 from entrepot.tasks.engines.docker.proxy.model import Flavor
+from entrepot.tasks.engines.docker.rights import Rights
 
 # The run's volumes, as its machine and its steps call them.
 WORKSPACE_VOLUME: Final = "acb-workspace"
@@ -19,7 +20,7 @@ class Site:
     BuildKit's own interface would let their builds into the engine's network. ``deployment``: whose they are.
 
     ``ulimits``: given to each container, where docker's own do not work. ``grpc``: whether runs may use BuildKit's own
-    interface. ``disk``: None where it is not watched.
+    interface. ``disk``: None where it is not watched. ``rights``: of the engine on its machine.
     """
 
     api: Api
@@ -30,4 +31,5 @@ class Site:
     grpc: bool = False
     flavor: Flavor = Flavor.DOCKER
     disk: Disk | None = None
+    rights: Rights = field(default_factory=Rights)
     acr: AcrImage = field(default_factory=AcrImage)
