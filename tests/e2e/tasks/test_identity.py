@@ -3,20 +3,34 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from tests.e2e.az.cli import Az, sign_in
+from tests.e2e.az.cli import Az, az_for, sign_in
+from tests.e2e.az.image import write_az
+from tests.e2e.clients import shell_in
 from tests.e2e.layouts import BUSYBOX, tar_of
 from tests.e2e.namespaces import ADDRESS, DOMAIN
 from tests.e2e.tasks.conftest import PORT, SECRET, TEAM, TOOLS, Site
 from tests.e2e.tasks.test_az_run import task_name
+from tests.services import log_of, ready_registry, running, serve_command
 
 pytestmark = [pytest.mark.xdist_group("tasks"), pytest.mark.timeout(300)]
 
 TEAM_SERVER = f"{TEAM}.{DOMAIN}:{PORT}"
 TOKEN = f"https://{ADDRESS}:{PORT}/msi/token?api-version=2019-08-01&resource=https://management.azure.com/"
+
+# What the guide tells whoever runs az in a step.
+SETTINGS_OF_AZ = {
+    "REQUESTS_CA_BUNDLE": "/ca.crt",
+    "AZURE_CORE_INSTANCE_DISCOVERY": "false",
+    "AZURE_CORE_COLLECT_TELEMETRY": "no",
+    "AZURE_CORE_ONLY_SHOW_ERRORS": "yes",
+}
+AZ_IMPORTED_WITHIN = 120.0
+NAMELESS_PORT = 5001
 
 
 @pytest.fixture
@@ -30,6 +44,17 @@ def curl(site: Site) -> str:
     site.docker.run("docker", "import", "-", image, stdin=tar_of(files))
     site.docker.run("docker", "push", image)
     return image
+
+
+@pytest.fixture
+def az_image(site: Site, tmp_path: Path) -> str:
+    """An image in the engine that has the machine's az, told of the server."""
+    archive = tmp_path / "az.tar"
+    write_az(archive, site.server.ca)
+    told = [f"--change=ENV {name}={value}" for name, value in SETTINGS_OF_AZ.items()]
+    site.docker.run("docker", "import", *told, archive, "tests/az:1", within=AZ_IMPORTED_WITHIN)
+    archive.unlink()
+    return "tests/az:1"
 
 
 def test_a_task_pushes_to_another_registry_as_its_identity_once_that_has_a_role(
@@ -101,3 +126,77 @@ steps:
     assert SECRET not in said
     assert f"tokens are at https://{DOMAIN}:{PORT}/msi/token for ***." in said, said
     assert '"token_type":"Bearer"' in said, said
+
+
+def test_a_step_signs_in_with_az_as_its_tasks_identity_and_as_no_other(
+    az: Az, site: Site, source: Path, repository: str, az_image: str
+) -> None:
+    of = ["--registry", "local", "--name", task_name(repository)]
+    hosts = " ".join(f"--add-host={name}:{ADDRESS}" for name in (DOMAIN, f"local.{DOMAIN}"))
+    steps = source / "acb.yaml"
+    steps.write_text(
+        f"""\
+version: v1.1.0
+steps:
+  - cmd: >
+      {hosts} {az_image} sh -ec '
+      az cloud register --name entrepot --endpoint-resource-manager https://{DOMAIN}:{PORT};
+      az cloud set --name entrepot;
+      az login --identity --client-id {site.server.user} && exit 1;
+      az login --identity --output none;
+      az account show --query user;
+      az acr login --name local --expose-token --query loginServer --output tsv;
+      az acr repository list --name local --output tsv'
+"""
+    )
+    az.run(
+        *("acr", "task", "create", *of, "--context", "/dev/null", "--file", str(steps)),
+        *("--assign-identity", "--output", "none"),
+    )
+    identity = az.json("acr", "task", "identity", "show", *of)["principalId"]
+    given = ["--assignee-object-id", identity, "--assignee-principal-type", "ServicePrincipal", "--scope", az.registry]
+    for role in ("Reader", "AcrPull"):
+        az.run("role", "assignment", "create", "--role", role, *given, "--output", "none")
+    said = az.run("acr", "task", "run", *of)
+    assert "the task has no such identity" in said, said
+    for line in ('  "assignedIdentityInfo": "MSI",', site.server.login_server, TOOLS.partition(":")[0]):
+        assert f"\n{line}\r\n" in said, said
+    assert "No step reaches" not in said, said
+
+
+@pytest.fixture
+def nameless(site: Site, tmp_path: Path) -> Iterator[Az]:
+    """az, signed in to a server that is localhost, as every first one is; its runs are on the site's engine."""
+    data = site.engine.socket.parent / "nameless"
+    data.mkdir()
+    command = [*site.inside.command, *serve_command(data, NAMELESS_PORT, f"--task-engine={site.engine.socket}")]
+
+    def ready(ca: Path) -> bool:
+        asked = ["curl", "--silent", "--fail", "--cacert", ca, f"https://localhost:{NAMELESS_PORT}/readyz"]
+        return subprocess.run([*site.inside.command, *asked], check=False, capture_output=True).returncode == 0
+
+    with log_of(data).open("wb") as log, running(command, log) as process:
+        server = ready_registry(data, process, ready)
+        az = az_for(server, site.inside.of(shell_in(tmp_path / "nameless")))
+        sign_in(az, server.user, server.password)
+        yield az
+
+
+def test_where_the_deployment_is_localhost_the_log_says_what_tokens_in_a_step_need(
+    nameless: Az, site: Site, source: Path, repository: str
+) -> None:
+    of = ["--registry", "local", "--name", task_name(repository)]
+    steps = source / "acb.yaml"
+    # What the deployment calls itself is in the container the container.
+    asks = f"echo $IDENTITY_ENDPOINT is set; nc -w 5 127.0.0.1 {NAMELESS_PORT} </dev/null || echo and nobody is there"
+    steps.write_text(f"version: v1.1.0\nsteps:\n  - cmd: {site.tools} sh -c '{asks}'\n")
+    nameless.run(
+        *("acr", "task", "create", *of, "--context", "/dev/null", "--file", str(steps)),
+        *("--assign-identity", "--output", "none"),
+    )
+    said = nameless.run("acr", "task", "run", *of)
+    endpoint = f"https://localhost:{NAMELESS_PORT}/msi/token"
+    assert f"\n{endpoint} is set\r\n" in said, said
+    assert "\nand nobody is there\r\n" in said, said
+    assert f"No step reaches the tokens of this run's identities at {endpoint}: localhost is the step's own" in said
+    assert "Give the deployment a name (--domain) and an address (--host) that containers reach" in said

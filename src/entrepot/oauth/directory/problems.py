@@ -17,6 +17,7 @@ from entrepot.web.answer import JSON, Answer, header
 from entrepot.web.request import Request
 
 _PAGES: Final = ("/authorize", "/logout", "/devicelogin", "/single-sign-on", "/single-sign-on/callback")
+_APP_SERVICE: Final = "/msi/token"
 _ID_LIMIT: Final = 64
 _TEXT_LIMIT: Final = 1024
 
@@ -180,6 +181,13 @@ class _Error(msgspec.Struct):
     correlation_id: str
 
 
+class _IdentityError(_Error):
+    """With App Service's two members: MSAL, and so az, says nothing but them."""
+
+    status: int = msgspec.field(name="statusCode", default=0)
+    message: str = ""
+
+
 def refused(number: Aadsts, **detail: str | int) -> Problem:
     """The refusal of this number; ``detail`` fills its text."""
     kind = Kind.UNAUTHENTICATED if SAYINGS[number].status in {401, 403} else Kind.REQUEST_INVALID
@@ -223,6 +231,8 @@ def render(problem: Problem, request: Request) -> Answer:
         trace_id=request.id,
         correlation_id=(request.header(b"client-request-id") or request.id)[:_ID_LIMIT],
     )
+    if request.path == _APP_SERVICE:
+        body = _IdentityError(*msgspec.structs.astuple(body), status=status, message=body.error_description)
     headers = [JSON, (b"cache-control", b"no-store"), (b"pragma", b"no-cache")]
     if status in {429, 503}:
         headers.append(header(b"retry-after", str(problem.detail.get("retry_after", 1))))

@@ -211,7 +211,10 @@ class _Attempt:
             sbom_image=self.site.reader.images.get(SBOM, ""),
         )
         asking = own_registry(server, self.site.scheme, partial(self.site.client, server))
-        near = [] if isinstance(job, QuickBuild) else [step.id for step in job.steps]
+        steps = () if isinstance(job, QuickBuild) else job.steps
+        near = [step.id for step in steps]
+        if any(step.cmd for step in steps) and (warning := signed_in.warning()):
+            says.say(warning)
         egress = self._egress(says)
         way = way_out(egress, self.site.streams, near, says.say) if egress.hosts else None
         order = Order(own, fetched.root, self.site.allowance, asking, egress.hosts is not None, way)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
@@ -15,6 +16,7 @@ from entrepot.access.model import Nothing
 from entrepot.access.queries import RUN_PREFIX, LentCredential, RunPrincipal
 from entrepot.access.rights import Where, rights_of
 from entrepot.access.secrets import generate_secret, hash_generated
+from entrepot.settings import is_loopback
 from entrepot.tasks.execution.model import Login
 from entrepot.tasks.model import CustomRegistry
 from entrepot.tasks.runs.acting import CALLER, chosen, default_of, foreign, own_login, plain, why_not
@@ -24,6 +26,7 @@ from entrepot.tasks.runs.vaults import VaultFailed, Vaults
 
 # After its run's limit: for the last push, and the end.
 _MARGIN: Final = timedelta(minutes=10)
+_ENDPOINT_NAME: Final = "IDENTITY_ENDPOINT"
 _HEADER_NAME: Final = "IDENTITY_HEADER"
 
 
@@ -55,6 +58,17 @@ class SignedIn:
     def secrets(self) -> list[str]:
         """What no log may show."""
         return [*(login.password for login in self.logins), *filter(None, [self.environment.get(_HEADER_NAME)])]
+
+    def warning(self) -> str:
+        """What whoever reads the log should know of the endpoint; empty where nothing is the matter."""
+        endpoint = self.environment.get(_ENDPOINT_NAME, "")
+        host = urlsplit(endpoint).hostname or ""
+        if not is_loopback(host):
+            return ""
+        return (
+            f"No step reaches the tokens of this run's identities at {endpoint}: {host} is the step's own container "
+            "there. Give the deployment a name (--domain) and an address (--host) that containers reach"
+        )
 
 
 class _Place(NamedTuple):
@@ -88,7 +102,7 @@ def sign_in(tx: Connection, signing: Signing, reach: Reach, now: datetime) -> Si
     lent, header = _lent(row, plan, now, ends)
     for each in lent:
         queries.insert_lent_credential(tx, each)
-    environment = {"IDENTITY_ENDPOINT": reach.endpoint, _HEADER_NAME: header} if lent else {}
+    environment = {_ENDPOINT_NAME: reach.endpoint, _HEADER_NAME: header} if lent else {}
     return SignedIn((*own, *signing.passwords), environment)
 
 

@@ -53,6 +53,12 @@ async def test_a_header_is_of_one_identity(registry: Registry, header: str):
     assert number(await http.get(f"{PATH}&client_id={uuid.uuid4()}")) == 9002313
 
 
+async def test_a_refusal_has_the_members_that_msal_tells(registry: Registry, header: str):
+    refused = await registry.nobody.having(x_identity_header=header).get(f"{PATH}&client_id={uuid.uuid4()}")
+    told = refused.json()
+    assert (told["statusCode"], told["message"]) == (400, told["error_description"])
+
+
 async def test_it_is_off_unless_the_operator_turns_it_on(start_registry: StartRegistry, header: str):
     registry = await start_registry()
     assert (await registry.nobody.having(x_identity_header=header).get(PATH)).status == 404

@@ -309,8 +309,10 @@ TOKEN = "/msi/token?api-version=2019-08-01&resource=https://management.azure.com
 async def test_a_step_gets_tokens_of_its_tasks_identity_until_the_run_ends(world: World, until: Until) -> None:
     identity = await world.task({})
     row = await world.run_of_task()
-    environment = world.sign_in(row).environment
+    signed_in = world.sign_in(row)
+    environment = signed_in.environment
     assert environment["IDENTITY_ENDPOINT"].endswith("://localhost:5000/msi/token")
+    assert signed_in.warning().startswith("No step reaches the tokens")
     http = world.registry.nobody.having(x_identity_header=environment["IDENTITY_HEADER"])
     token = (await http.get(TOKEN)).json()["access_token"]
     assert claims_of(token)["oid"] == identity
