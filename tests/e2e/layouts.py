@@ -62,12 +62,13 @@ def sha256(content: bytes) -> str:
 
 
 def tar_of(files: Mapping[str, bytes]) -> bytes:
-    """An archive with the same bytes each time: no time, no owner."""
+    """An archive with the same bytes each time: no time, no owner. A name that ends with / is a folder, and empty."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(content), 0o755
+            member.type = tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE
             tar.addfile(member, io.BytesIO(content))
     return archive.getvalue()
 

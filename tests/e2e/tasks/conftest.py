@@ -100,8 +100,10 @@ def _push_tools(site: Site) -> None:
     docker, server = site.docker, site.server
     login = ["docker", "login", "--username", server.user, "--password-stdin", server.login_server]
     docker.run(*login, stdin=server.password)
+    # docker gives folders that an archive does not name to root alone.
+    folders = {"./": b"", "bin/": b""}
     applets = {f"bin/{name}": BUSYBOX.read_bytes() for name in APPLETS}
-    docker.run("docker", "import", "--change=ENTRYPOINT []", "-", site.tools, stdin=tar_of(applets))
+    docker.run("docker", "import", "--change=ENTRYPOINT []", "-", site.tools, stdin=tar_of(folders | applets))
     docker.run("docker", "push", site.tools)
 
 

@@ -68,6 +68,19 @@ steps:
     assert len(tags(az, f"{repository}/one")) == 1
 
 
+def test_a_step_that_is_not_root_reads_the_source(az: Az, source: Path) -> None:
+    (source / "acb.yaml").write_text(
+        f"""\
+version: v1.1.0
+steps:
+  - cmd: $Registry/{TOOLS} cat greeting
+    user: "1000"
+"""
+    )
+    said = az.run("acr", "run", "--registry", "local", "--file", "acb.yaml", str(source))
+    assert (source / "greeting").read_text().strip() in said, said
+
+
 def test_a_step_that_fails_fails_the_command(az: Az) -> None:
     said = az.refused("acr", "run", "--registry", "local", "--cmd", f"$Registry/{TOOLS} false", "/dev/null")
     assert "exit status 1" in said, said

@@ -175,6 +175,7 @@ class _Attempt:
         self._clear(engine)
         for folder in self.site.folder.glob(f"{self.row.id}-*"):
             remove_tree(folder)
+        _made(self.folder)
         name, server = self.site.registry(self.row.registry_id)
         reach = self.site.reach
         signing = Signing(self.row, self.plan, passwords_of(self.plan, self.secrets, reach.vaults))
@@ -281,6 +282,8 @@ class _Attempt:
     def _fetch(self, means: Means, server: str, says: LogWriter) -> Fetched:
         """Raises ContextFailed, Canceled."""
         files = _made(self.folder / "files")
+        # Steps that are not root read it, as a volume of docker's own; the folder above is the worker's alone.
+        files.chmod(0o755)
         if not self.plan.context:
             return Fetched(files)
         says.line("Downloading source code...")
