@@ -1,5 +1,6 @@
 """A Docker Engine of the tests' own: its data, its containerd and its socket lie in a temporary folder."""
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -45,8 +46,10 @@ class Engine:
 
 
 @contextmanager
-def dockerd(within: Sequence[str | Path] = (), flags: Sequence[str] = NO_NETWORK) -> Iterator[Engine]:
-    """``within`` is a command that starts it in namespaces of the caller's choice.
+def dockerd(
+    within: Sequence[str | Path] = (), flags: Sequence[str] = NO_NETWORK, program: str = "dockerd", owner: int = 0
+) -> Iterator[Engine]:
+    """``within`` is a command that starts it in namespaces of the caller's choice, and as this user, ``owner``.
 
     The folder's name is short, because a Unix socket's path may have 107 characters and containerd adds its own.
     """
@@ -56,17 +59,20 @@ def dockerd(within: Sequence[str | Path] = (), flags: Sequence[str] = NO_NETWORK
     engine = Engine(folder / "docker.sock", folder / "log")
     start = within or ["unshare", "--mount", "sh", "-c", PRIVATE_ETC + 'exec "$@"', folder / "etc"]
     try:
-        with engine.log.open("wb") as log, running([*start, *_command(folder, engine), *flags], log) as process:
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, owner, owner)
+        command = [*start, program, *_places(folder, engine), *flags]
+        with engine.log.open("wb") as log, running(command, log) as process:
             _wait_for(engine, process)
             yield engine
     finally:
         shutil.rmtree(folder)
 
 
-def _command(folder: Path, engine: Engine) -> list[str]:
+def _places(folder: Path, engine: Engine) -> list[str]:
     places = {"data-root": "data", "exec-root": "exec", "pidfile": "pid", "config-file": "daemon.json"}
     flags = [f"--{flag}={folder / name}" for flag, name in places.items()]
-    return ["dockerd", f"--host=unix://{engine.socket}", *flags]
+    return [f"--host=unix://{engine.socket}", *flags]
 
 
 def _wait_for(engine: Engine, process: "subprocess.Popen[bytes]") -> None:

@@ -1,4 +1,4 @@
-"""An unprivileged user's podman, and what he runs beside it. It needs root, to make the user.
+"""An unprivileged user's docker or podman, and what he runs beside it. It needs root, to make the user.
 
 The user is one of a private ``/etc`` alone, with numbers of his own in the user namespaces that he makes.
 """
@@ -10,12 +10,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import pytest
-from tests.e2e.docker.dockerd import Engine
+from tests.e2e.docker.dockerd import Engine, dockerd
 from tests.e2e.namespaces import Inside
 from tests.e2e.tasks.engine.podman import podman_service
 from tests.services import wait_until
@@ -25,6 +26,9 @@ USER = 61_617
 THEIRS = range(1_061_617_000, 1_061_617_000 + 65_536)
 NAME = "rootless"
 ENDS_WITHIN = 20.0
+# It starts dockerd by rootlesskit; where Debian's package has it.
+DOCKERD = "dockerd-rootless.sh"
+CONTRIB = "/usr/share/docker.io/contrib"
 LOCK = Path("/dev/shm") / f"libpod_rootless_lock_{USER}"
 
 # $0: a folder in memory. slirp4netns opens /dev/net/tun as the user, which some machines keep for root.
@@ -48,28 +52,49 @@ mount -t overlay overlay -o "lowerdir=$0,upperdir=$1/upper,workdir=$1/work" "$0"
 
 @dataclass(frozen=True)
 class Rootless:
-    """``inside``: commands of the user in the namespaces; ``root``: of root. ``folder``: his own, with a short path."""
+    """``inside``: commands of the user in the namespaces; ``root``: of root. ``folder``: his own, with a short path.
+
+    ``trust``: where the engine finds the CA of the registry that it is to trust.
+    """
 
     root: Inside
     inside: Inside
     folder: Path
     engine: Engine
+    trust: Path
 
 
 @contextmanager
-def rootless_podman(inside: Inside) -> Iterator[Rootless]:
-    """Skips where users make no user namespaces here."""
+def rootless_engine(kind: str, inside: Inside, registry: str) -> Iterator[Rootless]:
+    """``kind``: docker or podman. Skips where users make no user namespaces here."""
     folder = Path(tempfile.mkdtemp(prefix="user-"))
     os.chown(folder, USER, USER)
     his = _as_user(inside, folder)
+    # BuildKit sees those folders of certificates that are there when its engine starts.
+    trusted = {"docker": folder / ".config" / "docker", "podman": inside.etc / "containers"}[kind]
+    trust = trusted / "certs.d" / registry
+    trust.mkdir(parents=True)
+    if trust.is_relative_to(folder):
+        subprocess.run(["chown", "--recursive", f"{USER}:{USER}", folder / ".config"], check=True)
     try:
         _expect_namespaces(his)
-        with podman_service(his.command, owner=USER) as engine:
-            yield Rootless(inside, his, folder, engine)
+        with _SERVICES[kind](his) as engine:
+            yield Rootless(inside, his, folder, engine, trust / "ca.crt")
     finally:
         _end_all()
         shutil.rmtree(folder)
         LOCK.unlink(missing_ok=True)
+
+
+def _docker(his: Inside) -> AbstractContextManager[Engine]:
+    return dockerd(his.command, ["--storage-driver=vfs"], shutil.which(DOCKERD) or f"{CONTRIB}/{DOCKERD}", USER)
+
+
+def _podman(his: Inside) -> AbstractContextManager[Engine]:
+    return podman_service(his.command, USER)
+
+
+_SERVICES: Final = {"docker": _docker, "podman": _podman}
 
 
 def _as_user(inside: Inside, folder: Path) -> Inside:
@@ -102,12 +127,12 @@ def _closed() -> Iterator[tuple[str, str, list[str | Path]]]:
 def _expect_namespaces(his: Inside) -> None:
     tried = subprocess.run([*his.command, "unshare", "--user", "true"], check=False, capture_output=True, text=True)
     if tried.stderr.startswith("unshare:"):
-        pytest.skip(f"users make no user namespaces here, which rootless podman needs: {tried.stderr}")
+        pytest.skip(f"users make no user namespaces here, which a rootless engine needs: {tried.stderr}")
     tried.check_returncode()
 
 
 def _end_all() -> None:
-    """What podman leaves for its next start: the process that keeps its namespaces, the network, monitors."""
+    """What podman, for one, leaves for its next start: the process that keeps its namespaces, the network, monitors."""
     for process in _theirs():
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Runs on a rootless podman: server, worker and engine belong to one user, who is nobody on the machine."""
+"""Runs on a rootless engine: server, worker and engine belong to one user, who is nobody on the machine."""
 
 import os
 import subprocess
@@ -13,20 +13,30 @@ from tests.e2e.clients import shell_in
 from tests.e2e.layouts import BUSYBOX, tar_of
 from tests.e2e.namespaces import ADDRESS, DOMAIN, named_server, namespaces
 from tests.e2e.tasks.conftest import PORT
-from tests.e2e.tasks.engine.rootless import USER, Rootless, rootless_podman
+from tests.e2e.tasks.engine.rootless import USER, Rootless, rootless_engine
+from tests.e2e.tasks.test_az_build import tags
 from tests.services import running, wait_until
 
 pytestmark = [pytest.mark.xdist_group("rootless"), pytest.mark.timeout(300)]
 
 # Of a run.
 PROCESSES = 100
-TOOLS = f"local.{DOMAIN}:{PORT}/tools/busybox:1"
+SERVER = f"local.{DOMAIN}:{PORT}"
+TOOLS = f"{SERVER}/tools/busybox:1"
+
+
+@pytest.fixture(scope="module", params=["docker", "podman"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def rootless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rootless]:
+def rootless(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rootless]:
     names = (DOMAIN, f"local.{DOMAIN}")
-    with namespaces(tmp_path_factory.mktemp("rootless"), names) as inside, rootless_podman(inside) as made:
+    with (
+        namespaces(tmp_path_factory.mktemp("rootless"), names) as inside,
+        rootless_engine(kind, inside, SERVER) as made,
+    ):
         yield made
 
 
@@ -39,15 +49,14 @@ def az(rootless: Rootless, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("az")
     flags = (f"--task-engine={rootless.engine.socket}", f"--task-processes={PROCESSES}")
     with named_server(rootless.inside, data, PORT, *flags) as server:
-        trust = rootless.inside.etc / "containers" / "certs.d" / f"local.{DOMAIN}:{PORT}"
-        trust.mkdir(parents=True)
-        (trust / "ca.crt").write_bytes(server.ca.read_bytes())
+        rootless.trust.write_bytes(server.ca.read_bytes())
         az = az_for(server, rootless.root.of(shell_in(folder / "az")))
         sign_in(az, server.user, server.password)
         docker = rootless.root.of(rootless.engine.seen_from(shell_in(folder / "docker")))
         applets = {f"bin/{name}": BUSYBOX.read_bytes() for name in ("sh", "cat", "id", "mkdir", "nc", "seq", "sleep")}
-        docker.run("docker", "import", "-", TOOLS, stdin=tar_of(applets))
-        login = ["docker", "login", "--username", server.user, "--password-stdin", f"local.{DOMAIN}:{PORT}"]
+        # docker gives folders that an archive does not name to root alone.
+        docker.run("docker", "import", "-", TOOLS, stdin=tar_of({"./": b"", "bin/": b""} | applets))
+        login = ["docker", "login", "--username", server.user, "--password-stdin", SERVER]
         docker.run(*login, stdin=server.password)
         docker.run("docker", "push", TOOLS)
         yield az
@@ -57,7 +66,7 @@ def test_a_folder_is_built_and_pushed(az: Az, source: Path, repository: str) -> 
     (source / "Dockerfile").write_text(f"FROM {TOOLS}\nCOPY greeting /\nRUN cat greeting >/made\n")
     said = az.run("acr", "build", "--registry", "local", "--image", f"{repository}:v1", str(source))
     assert "was successful after" in said, said
-    assert az.json("acr", "repository", "show-tags", "--name", "local", "--repository", repository) == ["v1"]
+    assert tags(az, repository) == ["v1"]
 
 
 def test_steps_meet_by_their_names_and_nothing_of_them_stays(rootless: Rootless, az: Az, source: Path) -> None:
@@ -111,13 +120,13 @@ def test_a_step_does_not_reach_what_listens_on_loopback_alone(az: Az) -> None:
 
 
 def test_the_check_says_that_the_engine_is_rootless_and_what_it_does_not_bound(
-    rootless: Rootless, az: Az, tmp_path: Path
+    kind: str, rootless: Rootless, az: Az, tmp_path: Path
 ) -> None:
     """What it says of processes is what a step meets: a machine with cgroups v1 bounds none."""
     shell = rootless.inside.of(shell_in(tmp_path / "shell"))
     engine = f"--task-engine={rootless.engine.socket}"
     said = shell.run(sys.executable, "-m", "entrepot", "check", "--engine", engine, f"--data-dir={rootless.folder}")
-    assert "engine: podman" in said
+    assert f"engine: {kind} " in said
     assert "rights: rootless" in said
     unbounded = "".join(line for line in said.splitlines() if line.startswith("limit: none for"))
     forks = f"{TOOLS} sh -c 'for each in $(seq {PROCESSES + 50}); do sleep 5 & done; echo all of them'"
