@@ -295,7 +295,7 @@ class Settings(BaseModel):
     )
     task_disk_free_bytes: Annotated[ByteSize, Field(ge=0)] = Field(
         default=ByteSize(512 * _MIB),
-        description="With less free than this on the disk of the engine or of the files of runs, the run that wrote most is ended.",
+        description="With less free than this for the engine or the files of runs, the run that wrote most is ended.",
     )
     task_source_bytes: Annotated[ByteSize, Field(ge=1, le=4 * 1024**3)] = Field(
         default=ByteSize(2 * 1024**3), description="Largest source of a run that a client uploads, at most 4GiB."
