@@ -273,6 +273,12 @@ def test_no_flag_gives_a_step_more_than_a_container(bench: Bench) -> None:
     assert bench.says("docker ps --all --quiet") == ""
 
 
+def test_a_container_that_would_go_without_its_label_keeps_it(bench: Bench) -> None:
+    """Buildpacks say so of theirs that have the socket."""
+    bench.detached("labeled", "--security-opt label=disable")
+    assert bench.says("docker inspect --format '{{json .HostConfig.SecurityOpt}}' labeled") == "[]\n"
+
+
 LINES = [
     "docker swarm init",
     "docker plugin ls",

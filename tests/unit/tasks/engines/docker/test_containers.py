@@ -69,6 +69,22 @@ def test_what_clients_send_empty_counts_as_not_given() -> None:
     assert not host.keys() & {"Privileged", "CapAdd", "Devices", "MaskedPaths", "MemorySwappiness", "ConsoleSize"}
 
 
+# What pack sends for a container of the lifecycle that has the socket, beside what is empty.
+LIFECYCLE: Json = {
+    "Binds": ["/var/run/docker.sock:/var/run/docker.sock", "pack-layers-x:/layers"], "SecurityOpt": ["label=disable"],
+    "LogConfig": {"Type": "", "Config": None}, "RestartPolicy": {"Name": "", "MaximumRetryCount": 0},
+    "ConsoleSize": [0, 0], "MemorySwappiness": None,
+}  # fmt: skip
+
+
+def test_a_container_of_buildpacks_keeps_its_label() -> None:
+    host = created(LIFECYCLE)["HostConfig"]
+    assert host["SecurityOpt"] == []
+    assert created({"SecurityOpt": ["label=disable", "no-new-privileges"]})["HostConfig"]["SecurityOpt"] == [
+        "no-new-privileges"
+    ]
+
+
 @pytest.mark.parametrize(
     ("member", "value"),
     [
@@ -88,6 +104,7 @@ def test_what_clients_send_empty_counts_as_not_given() -> None:
         ("CgroupParent", "/"),
         ("SecurityOpt", ["seccomp=unconfined"]),
         ("SecurityOpt", ["no-new-privileges", "apparmor=unconfined"]),
+        ("SecurityOpt", ["label=disable", "label=type:spc_t"]),
         ("MaskedPaths", ["/proc/kcore"]),
         ("ReadonlyPaths", ["/proc/sys"]),
         ("Runtime", "other"),

@@ -176,4 +176,21 @@ def test_what_is_told_of_the_machine_is_what_clients_decide_by() -> None:
     told = json.loads(
         done.answer(b'{"OSType":"linux","HttpProxy":"http://user:secret@proxy","Containers":3,"Name":"host"}')
     )
-    assert told == {"OSType": "linux", "Name": "r1"}
+    assert told == {"OSType": "linux", "Name": "r1", "DriverStatus": []}
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (b'[["Backing Filesystem","xfs"],["Data loop file","/var/lib/data"]]', []),
+        (
+            b'[["driver-type","io.containerd.snapshotter.v1"],["x","y"]]',
+            [["driver-type", "io.containerd.snapshotter.v1"]],
+        ),
+        (b"null", []),
+    ],
+)
+def test_of_the_engine_s_store_it_is_told_whether_it_is_containerd_s(status: bytes, told: list[list[str]]) -> None:
+    done = passed("GET /info")
+    assert done.answer is not None
+    assert json.loads(done.answer(b'{"DriverStatus":' + status + b"}"))["DriverStatus"] == told

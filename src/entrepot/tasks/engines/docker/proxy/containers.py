@@ -19,6 +19,10 @@ Natural = Annotated[int, msgspec.Meta(ge=0)]
 # client sends ``v:/v`` here, too, which it takes for a drive of Windows: names of volumes have two letters at least.
 InnerPath = Annotated[str, msgspec.Meta(pattern=r"^/[^:,\x00]*$")]
 _Words = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9=,._%-]*$")]
+# What takes something from a container. And what would take SELinux's label from it, which Cloud Native Buildpacks say
+# of each that has the socket: it is not passed on, and the container has the label of the run's steps.
+_SecurityOption = Literal["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true", "label=disable"]
+_UNLABELED: Final = "label=disable"
 # ``keep-groups`` is podman's, for those of the engine.
 _Group = Annotated[str, msgspec.Meta(pattern=r"^(?!keep-groups$)[A-Za-z0-9_.-]+$")]
 
@@ -81,7 +85,7 @@ class RestartPolicy(Body, frozen=True):
 
 class LogConfig(Body, frozen=True):
     type: Literal["", "json-file", "local", "none"] = ""
-    config: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    config: dict[str, str] | None = None  # null from programs in Go that set nothing here
 
 
 class HostConfig(Body, frozen=True):
@@ -101,7 +105,7 @@ class HostConfig(Body, frozen=True):
     group_add: tuple[_Group, ...] = ()
     init: bool = False
     readonly_rootfs: bool = False
-    security_opt: tuple[Literal["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"], ...] = ()
+    security_opt: tuple[_SecurityOption, ...] = ()
     tmpfs: dict[InnerPath, _Words] = msgspec.field(default_factory=dict[str, str])
     shm_size: Natural = 0
     volume_driver: Literal["local"] | None = None
@@ -235,6 +239,7 @@ def _host(run: Run, host: HostConfig) -> Json:
     body["Binds"] = [_bind(run, bind) for bind in host.binds]
     body["Mounts"] = [_mount(run, mount) for mount in host.mounts]
     body["VolumesFrom"] = [_volumes_from(run, given) for given in host.volumes_from]
+    body["SecurityOpt"] = [option for option in host.security_opt if option != _UNLABELED]
     body["Ulimits"] = list(run.ulimits)
     if run.is_closed:
         # The engine answers the names of the run's containers itself.

@@ -28,6 +28,12 @@ _ABOUT: Final = frozenset(
         "BridgeNfIp6tables", "KernelVersion",
     }
 )  # fmt: skip
+# Of the driver's status the rest are names of disks and folders.
+_STORE: Final = "driver-type"
+
+
+class _Engine(msgspec.Struct, rename="pascal"):
+    driver_status: list[tuple[str, str]] | None = None
 
 
 class Credentials(Body, frozen=True):
@@ -65,9 +71,16 @@ class Start(Body, frozen=True):
 def about(run: Run, _asked: Asked) -> Passed:
     def short(body: bytes) -> bytes:
         told = msgspec.json.decode(body, type=Json)
-        return msgspec.json.encode({name: value for name, value in told.items() if name in _ABOUT} | {"Name": run.name})
+        known = {name: value for name, value in told.items() if name in _ABOUT}
+        return msgspec.json.encode(known | {"Name": run.name, "DriverStatus": _store(told)})
 
     return Passed("/info", answer=short)
+
+
+def _store(told: Json) -> list[tuple[str, str]]:
+    """Whether containerd keeps the images: Cloud Native Buildpacks then leave out no layer that the engine has."""
+    status = msgspec.convert(told, _Engine).driver_status or []
+    return [pair for pair in status if pair[0] == _STORE]
 
 
 def sign_in(_run: Run, asked: Asked) -> Passed:
