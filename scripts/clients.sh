@@ -98,10 +98,11 @@ need_go_tools() { # need_go_tools LIST...: the programs of these lists are in $c
 	) 8<"$cache/bin"
 }
 
-# A program in Go of the tests' own, which uses the SDKs of the management API (sdks) or Go's templates. A folder for each
+# A program in Go of the tests' own, which uses the SDKs of the management API (sdks) or Go's templates; or programs of other
+# modules that a folder of ours names as its tools (pack), with the hashes of all that they are made of. A folder for each
 # state of its sources, as for npm's packages below. One of the SDKs is 900 MB of which a few packages are used, so
 # nothing of the build is kept.
-need_go_program() { # need_go_program NAME FOLDER: afterwards it is $cache/go-NAME-DIGEST/NAME
+need_go_program() { # need_go_program NAME FOLDER [PACKAGES]: afterwards $cache/go-NAME-DIGEST has NAME, and what else they hold
 	sources=$root/$2
 	program=$cache/go-$1-$(digest_of "$sources"/go.mod "$sources"/go.sum "$sources"/*.go)
 	if [ -x "$program/$1" ]; then return; fi
@@ -112,12 +113,14 @@ need_go_program() { # need_go_program NAME FOLDER: afterwards it is $cache/go-NA
 		if [ -x "$program/$1" ]; then exit; fi
 		workshop=$program/workshop
 		rm -rf "$workshop"
-		mkdir "$workshop"
+		mkdir -p "$workshop/bin"
 		export GOPATH="$workshop" GOMODCACHE="$workshop/modules" GOCACHE="$workshop/objects"
 		export CGO_ENABLED=0 GOFLAGS='-modcacherw -mod=readonly'
 		find_go
 		cd "$sources"
-		"$go" build -trimpath -ldflags '-s -w' -o "$program/built" .
+		"$go" build -trimpath -ldflags '-s -w' -o "$workshop/bin/" "${3:-.}"
+		mv "$workshop/bin/$1" "$program/built"
+		find "$workshop/bin" -type f -exec mv {} "$program/" \;
 		rm -rf "$workshop"
 		mv "$program/built" "$program/$1" # last, so that nothing is left behind by what was interrupted
 	) 8<"$program"

@@ -34,6 +34,8 @@ def _go_program(name: str, folder: str) -> Path:
 NPM = CACHE / f"npm-{_digest_of(ROOT / 'requirements' / 'npm' / 'package-lock.json')}"
 GO_SDKS = _go_program("sdks", "sdk")
 GO_TEMPLATES = _go_program("templates", "templates")
+# Its folder has the lifecycle and its launcher too.
+PACK = _go_program("pack", "buildpacks")
 
 # vfs, because overlay cannot lie on the overlay of a CI container; files instead of journald and systemd, which a
 # container has not.

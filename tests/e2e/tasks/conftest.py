@@ -25,7 +25,7 @@ TEAM = "teamregistry"
 HUB = f"hub.{DOMAIN}:5001"
 # What the vault "builds" has as signing-key.
 SECRET = "a-key-that-signs-builds"
-# What stands in for Microsoft's image of Cloud Native Buildpacks: it builds a Dockerfile.
+# What is run instead of Microsoft's image of Cloud Native Buildpacks (buildpacks.py).
 PACK = "tools/pack:1"
 # The generator of SBOMs, which a test pushes.
 SYFT = "tools/syft:1"
