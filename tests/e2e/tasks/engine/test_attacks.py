@@ -2,6 +2,7 @@
 
 import base64
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -76,17 +77,22 @@ def test_folders_without_end_are_removed_with_the_run(host: Host, tmp_path: Path
     assert not bench.source.exists()
 
 
-def test_a_step_that_ignores_its_end_is_ended_with_the_run(bench: Bench, admin: Shell) -> None:
-    canceled = Event()
+@pytest.mark.parametrize("command", [STUBBORN, "sh -c 'yes; true'"], ids=["stubborn", "flooding"])
+def test_a_step_that_ignores_its_end_is_ended_with_the_run(bench: Bench, admin: Shell, command: str) -> None:
+    """Also where the engine waits for somebody to take what the step says."""
+    canceled, began = Event(), list[float]()
 
     def cancel() -> None:
         wait_until(lambda: containers(admin, bench) != [], "the step runs")
+        time.sleep(2)
+        began.append(time.monotonic())
         canceled.set()
 
     canceling = threading.Thread(target=cancel)
     canceling.start()
-    outcome, _ = ran(bench, task(bench, f"cmd: IMAGE {STUBBORN}"), canceled=canceled)
+    outcome, _ = ran(bench, task(bench, f"cmd: IMAGE {command}"), canceled=canceled)
     canceling.join()
+    assert time.monotonic() - began[0] < 30
     assert outcome.ending is Ending.CANCELED
     assert containers(admin, bench) == []
 

@@ -74,6 +74,8 @@ class Calls:
             try:
                 self._follow(stream, call, identifier)
             except BaseException:  # whoever takes the output may fail too: what runs has to end all the same
+                # The engine tells no other end in this container while output of one that has ended waits.
+                Thread(target=_drained, args=(stream,), name="rest of a call", daemon=True).start()
                 self._end(identifier, mark)
                 raise
         return self._ended(identifier)
@@ -181,6 +183,12 @@ class Frames:
             rest = rest[taken:]
             if len(self._head) == _HEAD:
                 self._left, self._head = int.from_bytes(self._head[4:]), b""
+
+
+def _drained(stream: Hijacked) -> None:
+    with suppress(EngineFailed):
+        while _received(stream):
+            pass
 
 
 def _fed(stream: Hijacked, content: bytes) -> None:
