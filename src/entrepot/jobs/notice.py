@@ -8,7 +8,7 @@ from entrepot.db.changes import Changes
 from entrepot.db.database import Database
 
 # How often it is asked for.
-_GLANCE: Final = 0.02
+_GLANCE: Final = 0.05
 # So many turns may follow on changes at once; a server that is always written to has as many as an idle one.
 _BURST: Final = 5.0
 
