@@ -91,8 +91,8 @@ class DockerMachine:
         return self._folders.read(path, limit)
 
     def images(self, names: Sequence[str]) -> list[EngineImage]:
-        api = self._site.api
-        answers = [api.do("GET", f"/images/{name}/json", besides=(HTTPStatus.NOT_FOUND,)) for name in names]
+        # Whatever the engine has against a name: it has no such image, and the others are told all the same.
+        answers = [self._site.api.ask("GET", f"/images/{name}/json") for name in names]
         found = [answer.read(_Image) for answer in answers if answer.status == HTTPStatus.OK]
         return [EngineImage(tuple(each.repo_tags or ()), tuple(each.repo_digests or ())) for each in found]
 
