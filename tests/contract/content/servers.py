@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import random
 import shutil
 import socket
 import subprocess
@@ -44,7 +45,8 @@ class Server:
 @contextmanager
 def seaweedfs(folder: Path) -> Generator[Server]:
     """An S3 server with one identity. ``admin`` is its filer, which lists what S3 hides."""
-    with free_ports(8) as (s3, s3_grpc, filer, filer_grpc, volume, volume_grpc, master, master_grpc):
+    ip = _own_address()
+    with free_ports(8, ip) as (s3, s3_grpc, filer, filer_grpc, volume, volume_grpc, master, master_grpc):
         pass
     identity = {
         "name": "test",
@@ -54,7 +56,7 @@ def seaweedfs(folder: Path) -> Generator[Server]:
     config = folder / "s3.json"
     config.write_text(json.dumps({"identities": [identity]}))
     arguments = [
-        "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", "-filer", "-s3", "-iam=false",
+        "server", f"-ip={ip}", f"-ip.bind={ip}", f"-dir={folder}", "-filer", "-s3", "-iam=false",
         f"-s3.config={config}", "-s3.iam=false",
         f"-s3.port={s3}", f"-s3.port.grpc={s3_grpc}", "-s3.port.iceberg=0", "-s3.port.lance=0",
         f"-s3.localSocket={folder}/s3.sock", f"-filer.localSocket={folder}/filer.sock",
@@ -65,9 +67,9 @@ def seaweedfs(folder: Path) -> Generator[Server]:
         "-master.telemetry=false",
     ]  # fmt: skip
     with _running("weed", arguments, folder) as process:
-        _wait(process, folder, lambda: _answers(f"http://127.0.0.1:{s3}/healthz"))
-        query = f"region=us-east-1&endpoint=http://127.0.0.1:{s3}"
-        admin = f"http://127.0.0.1:{filer}"
+        _wait(process, folder, lambda: _answers(f"http://{ip}:{s3}/healthz"))
+        query = f"region=us-east-1&endpoint=http://{ip}:{s3}"
+        admin = f"http://{ip}:{filer}"
         with urllib.request.urlopen(urllib.request.Request(f"{admin}/buckets/{BUCKET}/", method="POST")):
             yield Server("s3", query, S3_KEYS, process, admin)
 
@@ -75,32 +77,28 @@ def seaweedfs(folder: Path) -> Generator[Server]:
 @contextmanager
 def azurite(folder: Path) -> Generator[Server]:
     """An Azure Blob server with one container."""
-    with ExitStack() as stack:
-        yield _azurite(folder, stack)
-
-
-def _azurite(folder: Path, stack: ExitStack, tries: int = 3) -> Server:
-    with free_ports(1) as (port,):
+    ip = _own_address()
+    with free_ports(1, ip) as (port,):
         pass
-    endpoint = f"http://127.0.0.1:{port}/{ACCOUNT}"
-    arguments = ["--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder), "--silent"]
+    endpoint = f"http://{ip}:{port}/{ACCOUNT}"
+    arguments = ["--blobHost", ip, "--blobPort", str(port), "--location", str(folder), "--silent"]
     arguments += ["--disableProductStyleUrl", "--skipApiVersionCheck", "--disableTelemetry"]
-    process = stack.enter_context(_running("azurite-blob", arguments, folder))
-    _wait(process, folder, lambda: _answers(endpoint))
-    try:
+    with _running("azurite-blob", arguments, folder) as process:
+        _wait(process, folder, lambda: _answers(endpoint))
         _create_container(endpoint)
-    except urllib.error.HTTPError:
-        if tries == 1:
-            raise
-        return _azurite(folder, stack, tries - 1)  # the port was given to somebody else meanwhile, who answered
-    return Server("az", f"account={ACCOUNT}&endpoint={endpoint}", AZURE_KEYS, process)
+        yield Server("az", f"account={ACCOUNT}&endpoint={endpoint}", AZURE_KEYS, process)
+
+
+def _own_address() -> str:
+    """A loopback address of one's own: on 127.0.0.1 the kernel gives a free port away before the server binds it."""
+    return "127." + ".".join(str(random.randint(1, 254)) for _ in range(3))
 
 
 @contextmanager
-def free_ports(count: int) -> Generator[list[int]]:
+def free_ports(count: int, address: str = "127.0.0.1") -> Generator[list[int]]:
     """Ports that the kernel says are free, all different."""
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        sockets = [stack.enter_context(socket.create_server((address, 0))) for _ in range(count)]
         yield [listening.getsockname()[1] for listening in sockets]
 
 
