@@ -1,7 +1,6 @@
 """A run's log while it runs: lines with CRLF as az reads them, secrets masked, bounded, kept a few times a second.
 
-A step that says much is slowed down, and more so once its log is full and what it says is lost: to take it costs the
-machine as much as the pulls of many clients.
+A step that says much is slowed down: to take it costs the machine as much as the pulls of many clients.
 
 Source: ACR-TASKS 6.5; AZ-CLI-FLOWS 4 (the client shows what stands before the last CRLF).
 """
@@ -19,10 +18,9 @@ _FLUSH_SECONDS: Final = 0.5
 # What may wait to be kept; a step that writes faster waits.
 _WAITING: Final = 4 * 1024 * 1024
 _PIECE: Final = 256 * 1024
-# Bytes a second that are taken, and once the log is full; and for how many seconds more may come at once.
-_SPEED: Final = 8 * 1024 * 1024
-_SPEED_WHEN_FULL: Final = 2 * 1024 * 1024
-_AT_ONCE: Final = 0.1
+# Bytes a second that are taken, and for how many seconds more may come at once.
+_SPEED: Final = 2 * 1024 * 1024
+_AT_ONCE: Final = 0.5
 _SILENCE_SECONDS: Final = 60.0
 
 
@@ -83,12 +81,12 @@ class LogWriter:
         with self._state:
             while len(self._waiting) >= _WAITING and not self._failed:
                 self._state.wait()
-            pause = self._heard(chunk, whole_lines=whole_lines)
+            self._heard(chunk, whole_lines=whole_lines)
+            pause = self._pay(len(chunk))
         if pause > 0 and not self._failed:
             time.sleep(pause)
 
-    def _heard(self, chunk: bytes, *, whole_lines: bool) -> float:
-        """Seconds to wait before more may be said."""
+    def _heard(self, chunk: bytes, *, whole_lines: bool) -> None:
         if self._tail is None:
             if whole_lines:
                 shown = self._masker.mask(chunk) + self._masker.end()
@@ -98,15 +96,15 @@ class LogWriter:
                 self._take(self._masker.mask(chunk))
             if len(self._waiting) >= _PIECE:
                 self._state.notify_all()
-            return self._pay(len(chunk) / _SPEED)
+            return
         starts = b"\n" if whole_lines and self._last != b"\n" else b""
         self._tail.add(starts + chunk, self._masker.longest)
         self._last = chunk[-1:] or self._last
-        return self._pay(len(chunk) / _SPEED_WHEN_FULL)
 
-    def _pay(self, seconds: float) -> float:
+    def _pay(self, size: int) -> float:
+        """Seconds to wait before more may be said."""
         now = time.monotonic()
-        self._paid = max(self._paid, now - _AT_ONCE) + seconds
+        self._paid = max(self._paid, now - _AT_ONCE) + size / _SPEED
         return self._paid - now
 
     def _take(self, shown: bytes) -> None:
