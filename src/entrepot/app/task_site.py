@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from entrepot.access.rights import Where
 from entrepot.access.sealing import Sealer
+from entrepot.access.vaults import Vaults
 from entrepot.app import queries
 from entrepot.app.parts import hosts_of, open_outbound
 from entrepot.app.task_engine import Engines
@@ -34,7 +35,6 @@ from entrepot.tasks.runs.acting import registry_of
 from entrepot.tasks.runs.attempt import Site
 from entrepot.tasks.runs.identity import Reach
 from entrepot.tasks.runs.reading import Reader
-from entrepot.tasks.runs.vaults import Vaults
 from entrepot.tasks.storage.links import find_source
 
 
@@ -77,7 +77,7 @@ def site_of(settings: Settings, database: Database, kept: Kept, engines: Engines
 
 
 def reach_of(settings: Settings, hosts: Hosts) -> Reach:
-    folders = dict(each.split("=", 1) for each in settings.task_vaults)
+    folders = dict(each.split("=", 1) for each in settings.vaults)
     vaults = Vaults({name.lower(): Path(folder) for name, folder in folders.items()})
 
     def named(tx: Connection, name: str | None) -> Where | None:

@@ -12,6 +12,7 @@ from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table, func, i
 from sqlalchemy.types import TypeEngine
 
 from entrepot.db.access_tables import handle, sign_in_failure
+from entrepot.db.cache_tables import cache_fill
 from entrepot.db.columns import Instant
 from entrepot.db.management_tables import operation
 from entrepot.db.schema import metadata
@@ -25,11 +26,11 @@ from entrepot.db.tables import (
 )
 from entrepot.db.task_tables import kept_block, task_run, task_worker
 
-# Where bytes lie, who is at work and who is signed in right now say nothing about another machine.
+# Where bytes lie, who is at work, what is on its way and who is signed in right now say nothing about another machine.
 _LOCAL: Final = frozenset(
     {
         *(blob_location, collection_hold, operation, retired_key, upload, upload_piece),
-        *(worker, task_worker, handle, sign_in_failure),
+        *(worker, task_worker, handle, sign_in_failure, cache_fill),
     }
 )
 # The same of single columns: they come back empty. A run that went on waits again.

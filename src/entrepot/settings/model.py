@@ -38,9 +38,9 @@ from entrepot.settings.values import (
     SyslogUrl,
     TaskEgress,
     TaskImages,
-    TaskVaults,
     Texts,
     TierLimits,
+    Vaults,
     is_loopback,
 )
 
@@ -327,9 +327,14 @@ class Settings(BaseModel):
         "tag `entrepot.egress` of a registry or a task can narrow it, not widen it.",
     )
 
-    task_vaults: TaskVaults = Field(
+    vaults: Vaults = Field(
         default=(),
-        description="Vaults from which runs read secrets: NAME=FOLDER, comma-separated, on the worker's machine.",
+        description="Vaults from which runs of tasks, and credential sets of the artifact cache, read secrets: "
+        "NAME=FOLDER, comma-separated, on the machines of servers and workers.",
+    )
+    cache_fresh_seconds: Seconds = Field(
+        default=60,
+        description="How long a tag of the artifact cache is served before its source is asked again what it names.",
     )
     task_base_image_seconds: Seconds = Field(
         default=1800,
@@ -441,7 +446,8 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         "sparse_manifests",
     ),
     "garbage collection": ("gc_unlinked_grace_seconds", "gc_condemn_seconds", "gc_retire_seconds", "gc_rate"),
-    "tasks": ("pool", *_named("task_")),
+    "artifact cache": ("cache_fresh_seconds",),
+    "tasks": ("pool", "vaults", *_named("task_")),
     "events": ("event_keep_seconds",),
     "audit log": (
         "audit_keep_seconds",

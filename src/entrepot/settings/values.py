@@ -212,7 +212,7 @@ def _a_host_of_runs(value: str) -> str:
     return value
 
 
-def _a_task_vault(value: str) -> str:
+def _a_vault(value: str) -> str:
     name, sign, folder = value.partition("=")
     if not sign or _VAULT.fullmatch(name) is None or not folder or "\0" in folder:
         raise ValueError("use NAME=FOLDER, such as builds=/etc/entrepot/vaults/builds, comma-separated")
@@ -268,7 +268,7 @@ TaskEgress = Annotated[
 ]
 TaskImages = Annotated[tuple[Annotated[str, AfterValidator(_a_task_image)], ...], BeforeValidator(_split_at_commas)]
 AgentPool = Annotated[str, AfterValidator(_an_agent_pool)]
-TaskVaults = Annotated[tuple[Annotated[str, AfterValidator(_a_task_vault)], ...], BeforeValidator(_split_at_commas)]
+Vaults = Annotated[tuple[Annotated[str, AfterValidator(_a_vault)], ...], BeforeValidator(_split_at_commas)]
 TierLimits = Annotated[tuple[Annotated[str, AfterValidator(_a_tier_limit)], ...], BeforeValidator(_split_at_commas)]
 # What a group is called outside, and its id or display name here.
 GroupMap = Annotated[tuple[tuple[Claim, Claim], ...], BeforeValidator(_groups)]

@@ -72,7 +72,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         more = (f"--outbound-ca-file={hub.ca_file}", f"--task-log-bytes={LOG_BYTES}")
         ours = f"local.{DOMAIN}:{PORT}"
         images = f"--task-images=mcr.microsoft.com/oryx/pack:stable={ours}/{PACK},sbom={ours}/{SYFT}"
-        flags = (f"--task-engine={engine.socket}", f"--task-vaults=builds={vault}", images, *looks, *more)
+        flags = (f"--task-engine={engine.socket}", f"--vaults=builds={vault}", images, *looks, *more)
         with named_server(inside, data, PORT, *flags) as server:
             for trust, ca in zip(_trust(inside), (server.ca, server.ca, hub.ca_file), strict=True):
                 shutil.copy(ca, trust / "ca.crt")

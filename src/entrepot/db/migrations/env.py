@@ -2,9 +2,11 @@
 
 from alembic import context
 
-from entrepot.db import access_tables, management_tables, tables, task_tables
+from entrepot.db import access_tables, cache_tables, management_tables, tables, task_tables
 
-assert all(each.metadata is tables.metadata for each in (access_tables, management_tables, task_tables))  # noqa: S101  all have filled it
+# All have filled it.
+_MODULES = (access_tables, cache_tables, management_tables, task_tables)
+assert all(each.metadata is tables.metadata for each in _MODULES)  # noqa: S101  see above
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -16,13 +16,13 @@ from entrepot.access.model import Nothing
 from entrepot.access.queries import RUN_PREFIX, LentCredential, RunPrincipal
 from entrepot.access.rights import Where, rights_of
 from entrepot.access.secrets import generate_secret, hash_generated
+from entrepot.access.vaults import VaultFailed, Vaults
 from entrepot.settings import is_loopback
 from entrepot.tasks.execution.model import Login
 from entrepot.tasks.model import CustomRegistry
 from entrepot.tasks.runs.acting import CALLER, chosen, default_of, foreign, own_login, plain, why_not
 from entrepot.tasks.runs.model import Lent, Plan, Secrets
 from entrepot.tasks.runs.queries import RunRow, insert_principal
-from entrepot.tasks.runs.vaults import VaultFailed, Vaults
 
 # After its run's limit: for the last push, and the end.
 _MARGIN: Final = timedelta(minutes=10)

@@ -411,7 +411,7 @@ async def test_a_password_comes_from_a_vault_when_the_run_begins(world: World, t
     folder = tmp_path / "vault"
     folder.mkdir()
     (folder / "robot").write_text("the-robot's-password\n")
-    settings = {"task_vaults": (f"builds={folder}",)}
+    settings = {"vaults": (f"builds={folder}",)}
     for says in ("may not read", None):
         if says is None:
             (folder / ".readers").write_text(f"# who builds\n{identity}\n")

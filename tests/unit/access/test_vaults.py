@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from entrepot.access.vaults import READERS, VaultFailed, Vaults
 from entrepot.tasks.runs.model import Lent
-from entrepot.tasks.runs.vaults import READERS, VaultFailed, Vaults
 
 READER = Lent("0b0e0d0c-1111-4000-8000-00000000000a", "0b0e0d0c-2222-4000-8000-00000000000b")
 URL = "https://builds.vault.azure.net/secrets/robot"
@@ -40,7 +40,7 @@ def test_an_address_of_a_secret_is_a_file_of_the_vaults_folder(folder: Path, url
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("https://other.vault.azure.net/secrets/robot", "no vault 'other' here.*task_vaults"),
+        ("https://other.vault.azure.net/secrets/robot", "no vault 'other' here.*vaults"),
         ("https://builds.vault.azure.net/secrets/nothing", "'builds' has no secret 'nothing'"),
         ("https://builds.vault.azure.net/secrets/../robot", "names no secret"),
         ("https://builds.vault.azure.net/secrets/.readers", "names no secret"),

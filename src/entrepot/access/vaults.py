@@ -1,6 +1,6 @@
 """Vaults: folders of the operator's, in which each secret is a file. They are named as secrets of Key Vault are.
 
-``https://VAULT.vault.azure.net/secrets/NAME`` is the file ``NAME`` of the folder that the setting ``task_vaults`` has
+``https://VAULT.vault.azure.net/secrets/NAME`` is the file ``NAME`` of the folder that the setting ``vaults`` has
 for ``VAULT``, and ``.../NAME/VERSION`` the file ``NAME.VERSION``; names are in lower case. Who may read is in the file
 ``.readers``: client ids or object ids of identities, one a line, or ``*`` for each; without it nobody may.
 """
@@ -9,10 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
-
-from entrepot.tasks.runs.model import Lent
 
 READERS: Final = ".readers"
 # Of a secret of Key Vault.
@@ -25,20 +23,27 @@ class VaultFailed(Exception):
     """There is no secret, and why."""
 
 
+class Reader(Protocol):
+    """An identity that reads: its object id and, where it has one, its client id."""
+
+    @property
+    def principal(self) -> str: ...
+    @property
+    def client(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Vaults:
     """``folders``: by the names of the vaults, in lower case."""
 
     folders: Mapping[str, Path]
 
-    def read(self, url: str, reader: Lent) -> str:
+    def read(self, url: str, reader: Reader) -> str:
         """The secret's text, without a line's end behind it. Raises VaultFailed."""
         vault, name = _parsed(url)
         folder = self.folders.get(vault)
         if folder is None:
-            raise VaultFailed(
-                f"there is no vault '{vault}' here: the setting task_vaults names its folder, {vault}=FOLDER"
-            )
+            raise VaultFailed(f"there is no vault '{vault}' here: the setting vaults names its folder, {vault}=FOLDER")
         if not _may_read(folder, reader):
             who = reader.client or reader.principal
             raise VaultFailed(f"the identity {who} may not read the vault '{vault}': add a line with it to {READERS}")
@@ -62,7 +67,7 @@ def _parsed(url: str) -> tuple[str, str]:
     return host.partition(".")[0], found["name"] + (f".{version}" if version else "")
 
 
-def _may_read(folder: Path, reader: Lent) -> bool:
+def _may_read(folder: Path, reader: Reader) -> bool:
     written = _content(folder / READERS, _READERS_LIMIT) or ""
     readers = {line.partition("#")[0].strip().lower() for line in written.splitlines()}
     return not readers.isdisjoint({"*", reader.principal.lower(), reader.client.lower()} - {""})
