@@ -19,9 +19,8 @@ from entrepot.jobs.model import Workflow
 from entrepot.jobs.run import Body
 from entrepot.jobs.worker import worker_process
 from entrepot.registries.imports import jobs as imports
-from entrepot.registries.imports.copying import Works
-from entrepot.registries.imports.model import Habits
 from entrepot.registries.resource import jobs as registries
+from entrepot.remote.copies.model import Habits, Works
 from entrepot.retention import jobs as retention
 from entrepot.retention.deletion import jobs as deletion
 from entrepot.retention.history import jobs as history

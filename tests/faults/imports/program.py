@@ -13,9 +13,8 @@ from entrepot.app.parts import open_content, open_outbound
 from entrepot.app.secret_key import open_sealer
 from entrepot.db.database import open_database
 from entrepot.jobs.worker import worker_process
-from entrepot.registries.imports.copying import Works
 from entrepot.registries.imports.jobs import workflows
-from entrepot.registries.imports.model import Habits
+from entrepot.remote.copies.model import Habits, Works
 from entrepot.settings import Settings
 
 BLOB_LIMIT = 64 * 1024 * 1024

@@ -18,15 +18,16 @@ from entrepot.oci.platform import Platform
 from entrepot.oci.reference import RepositoryName, parse_reference
 from entrepot.outbound.client import Outbound
 from entrepot.registries.imports import queries
-from entrepot.registries.imports.arriving import Arrival, drop_all
-from entrepot.registries.imports.copying import Copier, Works
-from entrepot.registries.imports.keeping import Keeping
 from entrepot.registries.imports.landing import Making, land
-from entrepot.registries.imports.model import Found, Plan, Source, SourceCredentials
+from entrepot.registries.imports.model import Plan, SourceCredentials
 from entrepot.registries.imports.progress import Progress
 from entrepot.registries.imports.queries import ImportRow
-from entrepot.registries.imports.sources import CatalogSource, RemoteSource
 from entrepot.remote.client import RemoteRepository
+from entrepot.remote.copies.arriving import Arrival, drop_all
+from entrepot.remote.copies.copying import Copier
+from entrepot.remote.copies.keeping import Keeping
+from entrepot.remote.copies.model import Found, Source, Works
+from entrepot.remote.copies.sources import CatalogSource, RemoteSource
 from entrepot.remote.place import RemotePlace
 from entrepot.remote.sign_in import Credentials
 
@@ -38,6 +39,7 @@ _OF_THE_SOURCE: Final = frozenset(
 
 
 def sealing_purpose(operation: str) -> str:
+    """What the source's credentials are sealed for; the same text owns the sessions of the import."""
     return f"import {operation}"
 
 
@@ -54,7 +56,7 @@ def workflows(works: Works, outbound: Outbound, sealer: Sealer) -> Mapping[Workf
 def _forget(run: Run, works: Works, operation: str) -> Json:
     """Twice is safe: it deletes what a failed import left."""
     run.write(queries.delete_import, operation)
-    drop_all(run, works.store, operation)
+    drop_all(run, works.store, sealing_purpose(operation))
     return None
 
 
@@ -90,9 +92,8 @@ class Attempt:
         progress = Progress(self.run, self.operation, plan.labels(), keeping)
         arrival = None
         if isinstance(source, RemoteSource):
-            arrival = Arrival(
-                self.run, self.works.store, source.repository, self.operation, self.works.habits, progress
-            )
+            owner = sealing_purpose(self.operation)
+            arrival = Arrival(self.run, self.works.store, source.repository, owner, self.works.habits, progress)
         Copier(self.run, self.works, plan, source, arrival, progress).copy(root)
         self._root, self._platform = root, self._platform_of(plan, root)
         return str(root.digest)

@@ -11,7 +11,8 @@ from entrepot.catalog.model import Change, Push
 from entrepot.errors import Kind, Problem
 from entrepot.oci.platform import Platform
 from entrepot.registries.imports import queries
-from entrepot.registries.imports.model import Found, Plan
+from entrepot.registries.imports.model import Plan
+from entrepot.remote.copies.model import Found
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,15 @@
 """What an import is asked for, and the plan that its job works off. Source: ACR-REFERENCE 6.4."""
 
-from datetime import timedelta
 from enum import Enum
-from typing import Final, NamedTuple, Protocol, Self
+from typing import Final, NamedTuple, Self
 
 import msgspec
 
 from entrepot.catalog.model import Place, RegistryId
 from entrepot.events.audit import Origin
-from entrepot.oci.digest import Digest
-from entrepot.oci.manifest import Manifest
 from entrepot.oci.reference import RepositoryName, Tag
 
-# Manifests of one image, as ACR counts them: an index and its children.
-MANIFESTS_LIMIT: Final = 50
 TARGETS_LIMIT: Final = 100
-REFERRERS_LIMIT: Final = 100
 
 
 class Mode(Enum):
@@ -87,34 +81,3 @@ class Plan(msgspec.Struct):
     def labels(self) -> list[str]:
         """What is told of progress, one for each target."""
         return [f"{name}:{tag}" if tag else name for name in sorted(self.targets) for tag in self.targets[name] or [""]]
-
-
-class Found(NamedTuple):
-    """A manifest of the source."""
-
-    manifest: Manifest
-    digest: Digest
-
-
-class Source(Protocol):
-    """Where images come from."""
-
-    @property
-    def place(self) -> Place | None:
-        """Of a repository of this deployment: its blobs are linked, not copied."""
-        ...
-
-    def manifest(self, reference: Tag | Digest) -> Found | None:
-        """None when there is none. Raises SOURCE_FAILED, LOCKED."""
-        ...
-
-    def referrers(self, subject: Digest) -> list[Digest]:
-        """The manifests that name this one as their subject. Raises SOURCE_FAILED."""
-        ...
-
-
-class Habits(NamedTuple):
-    """Limits of the deployment: bytes of one blob, how long a blob may wait for a manifest that names it."""
-
-    blob_bytes: int
-    unlinked_grace: timedelta

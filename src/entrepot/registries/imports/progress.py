@@ -6,7 +6,7 @@ from typing import Final
 
 from entrepot.arm.operations.record import tell
 from entrepot.jobs.run import HandedBack, Run
-from entrepot.registries.imports.keeping import Keeping
+from entrepot.remote.copies.keeping import Keeping
 
 _EVERY_SECONDS: Final = 1.0
 

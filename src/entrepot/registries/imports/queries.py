@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from entrepot.catalog.model import Place
 from entrepot.db.management_tables import image_import
@@ -44,11 +44,6 @@ def find_by_name(tx: Connection, name: str) -> SourceRow | None:
     return _source(tx, registry.c.name == name.lower())
 
 
-def find_by_id(tx: Connection, registry_id: int) -> SourceRow | None:
-    """None for one that was deleted."""
-    return _source(tx, registry.c.id == registry_id)
-
-
 def find_in_group(tx: Connection, subscription_id: str, group: str, name: str) -> SourceRow | None:
     return _source(
         tx,
@@ -73,23 +68,6 @@ def tags_taken(tx: Connection, place: Place, names: list[str]) -> dict[str, str]
         .order_by(tag.c.name)
     )
     return {row[0]: row[1] for row in rows}
-
-
-def holds_manifest(tx: Connection, place: Place, digest: str) -> bool:
-    """Whether the repository has it, and not as one that was deleted."""
-    return bool(
-        tx.execute(
-            select(
-                exists().where(
-                    repository.c.registry_id == place.registry,
-                    repository.c.name == place.repository,
-                    manifest.c.repository_id == repository.c.id,
-                    manifest.c.digest == digest,
-                    manifest.c.deleted_at.is_(None),
-                )
-            )
-        ).scalar_one()
-    )
 
 
 class ImportRow(NamedTuple):

@@ -24,9 +24,8 @@ from entrepot.jobs.model import Workflow
 from entrepot.jobs.run import Body
 from entrepot.outbound.addresses import Permitted
 from entrepot.outbound.client import Outbound, tls_context
-from entrepot.registries.imports.copying import Works
 from entrepot.registries.imports.jobs import workflows
-from entrepot.registries.imports.model import Habits
+from entrepot.remote.copies.model import Habits, Works
 
 BLOB_LIMIT = 64 * 1024 * 1024
 # An import's body; how it ended is answered, as its Location tells it.

@@ -29,7 +29,7 @@ from entrepot.db.access_tables import audit_entry
 from entrepot.db.management_tables import image_import
 from entrepot.db.tables import blob, repository_blob, upload
 from entrepot.db.tables import registry as registry_table
-from entrepot.registries.imports.model import MANIFESTS_LIMIT
+from entrepot.remote.copies.model import MANIFESTS_LIMIT
 from entrepot.retention.collect import Collector, Site
 from entrepot.retention.model import Waits
 

@@ -3,52 +3,47 @@
 Whatever is here already is linked. Twice is safe: what is there is passed over.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from entrepot.access.definitions import Mode as RoleMode
 from entrepot.access.model import Action
-from entrepot.access.rights import Where, rights_of
+from entrepot.access.rights import rights_of
 from entrepot.catalog import queries as shared
 from entrepot.catalog.blobs import queries as blobs
 from entrepot.catalog.blobs.commit import mount_blob
 from entrepot.catalog.manifests.commit import DEPTH_LIMIT, Sparse, commit_manifest
 from entrepot.catalog.manifests.platform import config_blob, platform_in
 from entrepot.catalog.model import Change, Grace, Place, Push, RegistryId
-from entrepot.content.model import ContentStore
 from entrepot.errors import Kind, Problem
 from entrepot.jobs.run import Run
 from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Manifest, Reference, ReferenceKind
 from entrepot.oci.reference import RepositoryName
-from entrepot.registries.imports import queries
-from entrepot.registries.imports.arriving import Arrival
-from entrepot.registries.imports.model import MANIFESTS_LIMIT, REFERRERS_LIMIT, Found, Habits, Plan, Source
-from entrepot.registries.imports.progress import Progress
+from entrepot.remote.copies import queries
+from entrepot.remote.copies.arriving import Arrival
+from entrepot.remote.copies.model import (
+    MANIFESTS_LIMIT,
+    REFERRERS_LIMIT,
+    Errand,
+    Found,
+    Progress,
+    Source,
+    Works,
+)
 
 # Repositories that are looked at for a blob that need not be copied.
 _SOURCES: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Works:
-    """What imports are made with."""
-
-    store: ContentStore
-    habits: Habits
-    new_id: Callable[[], str]
-
-
 @dataclass(slots=True)
 class Copier:
-    """Of one attempt at one import. ``arrival`` None: everything is here."""
+    """Of one attempt at one errand. ``arrival`` None: everything is here."""
 
     run: Run
     works: Works
-    plan: Plan
+    errand: Errand
     source: Source
     arrival: Arrival | None
     progress: Progress
@@ -59,7 +54,7 @@ class Copier:
         """All that the image needs and, when asked, what refers to it; not the image itself."""
         self._seen.add(str(root.digest))
         self._children(root, 1)
-        for place in self.plan.places():
+        for place in self.errand.places():
             self._blobs(root.manifest, place)
         self._referrers(root.digest, 1)
 
@@ -79,7 +74,7 @@ class Copier:
         if depth > DEPTH_LIMIT:
             raise _too_many(f"The image's indexes are nested more than {DEPTH_LIMIT} deep")
         self._children(found, depth + 1)
-        for place in self.plan.places():
+        for place in self.errand.places():
             self._blobs(found.manifest, place)
             if not self.run.read(queries.holds_manifest, place, str(found.digest)):
                 self._commit(found, place)
@@ -87,7 +82,7 @@ class Copier:
         self._referrers(found.digest, depth)
 
     def _referrers(self, subject: Digest, depth: int) -> None:
-        if not self.plan.include_referrers:
+        if not self.errand.include_referrers:
             return
         for digest in self.source.referrers(subject):
             if str(digest) in self._seen or str(digest) in self._referring:
@@ -101,7 +96,7 @@ class Copier:
 
     def _commit(self, found: Found, place: Place) -> None:
         platform = platform_in(self.works.store, self.run.read(config_blob, place, found.manifest))
-        change = Change(self.plan.principal, self.run.now, self.works.new_id(), self.plan.origin)
+        change = Change(self.errand.principal, self.run.now, self.works.new_id(), self.errand.origin)
         push = Push(place, found.manifest, found.digest, (), platform, change)
         self.run.write(commit_manifest, push, Sparse.REFUSED)
 
@@ -119,7 +114,7 @@ class Copier:
 
     def _blob(self, named: Reference, place: Place) -> None:
         grace = Grace(self.run.now, self.run.now + self.works.habits.unlinked_grace)
-        if self.run.write(_link, self.plan, self.source.place, _Wanted(place, named.digest, grace)):
+        if self.run.write(_link, self.errand, self.source.place, _Wanted(place, named.digest, grace)):
             return
         if self.arrival is None:
             reason = f"The source has no blob {named.digest}, which its image needs: push the image there again."
@@ -147,20 +142,18 @@ class _Wanted(NamedTuple):
     grace: Grace
 
 
-def _link(tx: Connection, plan: Plan, source: Place | None, wanted: _Wanted) -> bool:
-    """Link the blob from where the import, or whoever asked for it, may read it."""
-    own = [place for place in (source, *plan.places()) if place is not None and place != wanted.place]
+def _link(tx: Connection, errand: Errand, source: Place | None, wanted: _Wanted) -> bool:
+    """Link the blob from where the errand, or whoever asked for it, may read it."""
+    own = [place for place in (source, *errand.places()) if place is not None and place != wanted.place]
     if any(mount_blob(tx, place, *wanted) for place in own):
         return True
-    registry = queries.find_by_id(tx, plan.registry)
-    if registry is None:
+    where = queries.where_of(tx, errand.registry)
+    if where is None:
         return False
-    where = Where(registry.id, registry.resource_id, RoleMode(registry.role_mode))
-    rights = rights_of(tx, plan.principal, where)
+    rights, registry = rights_of(tx, errand.principal, where), RegistryId(errand.registry)
     return any(
-        rights.allow(Action.CONTENT_READ, name)
-        and mount_blob(tx, Place(RegistryId(registry.id), RepositoryName(name)), *wanted)
-        for name in blobs.repositories_with(tx, RegistryId(registry.id), str(wanted.digest), _SOURCES)
+        rights.allow(Action.CONTENT_READ, name) and mount_blob(tx, Place(registry, RepositoryName(name)), *wanted)
+        for name in blobs.repositories_with(tx, registry, str(wanted.digest), _SOURCES)
     )
 
 

@@ -1,4 +1,4 @@
-"""A blob of another registry comes in: through an upload session of the import's own, as one that is pushed.
+"""A blob of another registry comes in: through an upload session of the copy's own, as one that is pushed.
 
 A session's name follows from what it is for, so another attempt finds the bytes that are here and goes on after them.
 """
@@ -22,17 +22,16 @@ from entrepot.jobs.run import HandedBack, Run
 from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Reference
 from entrepot.outbound.model import OutboundError
-from entrepot.registries.imports.model import Habits
-from entrepot.registries.imports.progress import Progress
 from entrepot.remote.client import PART, RemoteRepository
+from entrepot.remote.copies.model import Habits, Progress
 from entrepot.remote.problems import failed
 
 _SESSIONS: Final = 1000
 
 
-def principal_of(operation: str) -> str:
-    """Who holds the sessions of an import: nobody that could sign in, so nobody else touches them."""
-    return f"import {operation}"
+def session_of(owner: str, place: Place, digest: Digest) -> str:
+    """The name of the session in which this owner's blob arrives."""
+    return hashlib.sha256(f"{owner} {place.repository} {digest}".encode()).hexdigest()[:32]
 
 
 @dataclass(slots=True)
@@ -45,12 +44,14 @@ class _Came:
 
 @dataclass(slots=True)
 class Arrival:
-    """Of one attempt at one import."""
+    """Of one attempt at one copy. ``owner``: who holds its sessions; nobody that could sign in, so nobody else touches
+    them.
+    """
 
     run: Run
     store: ContentStore
     remote: RemoteRepository
-    operation: str
+    owner: str
     habits: Habits
     progress: Progress
     _hashes: RunningHashes = field(default_factory=RunningHashes)
@@ -67,9 +68,8 @@ class Arrival:
         self._finish(session, named.digest, pieces)
 
     def _session(self, named: Reference, place: Place) -> Upload:
-        text = f"{self.operation} {place.repository} {named.digest}"
-        name = hashlib.sha256(text.encode()).hexdigest()[:32]
-        wanted = Upload(name, place, principal_of(self.operation), named.digest.algorithm, self.run.now, ())
+        name = session_of(self.owner, place, named.digest)
+        wanted = Upload(name, place, self.owner, named.digest.algorithm, self.run.now, ())
         return self.run.write(_begin_or_find, wanted)
 
     def _staged(self, session: Upload) -> int:
@@ -185,7 +185,7 @@ def drop_session(run: Run, store: ContentStore, session: Upload) -> None:
     store.discard(session.id, session.sealed)
 
 
-def drop_all(run: Run, store: ContentStore, operation: str) -> None:
-    """End the sessions that a failed import left."""
-    for session in run.read(uploads.sessions_of, principal_of(operation)):
+def drop_all(run: Run, store: ContentStore, owner: str) -> None:
+    """End the sessions that a failed copy left."""
+    for session in run.read(uploads.sessions_of, owner):
         drop_session(run, store, session)

@@ -10,8 +10,8 @@ from entrepot.jobs.run import Run
 from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import parse_manifest
 from entrepot.oci.reference import Tag
-from entrepot.registries.imports.model import REFERRERS_LIMIT, Found
 from entrepot.remote.client import RemoteRepository
+from entrepot.remote.copies.model import REFERRERS_LIMIT, Found
 
 
 @dataclass(frozen=True, slots=True)
