@@ -23,6 +23,10 @@ class VaultFailed(Exception):
     """There is no secret, and why."""
 
 
+class NotReader(VaultFailed):
+    """There may be one, but the identity may not read the vault."""
+
+
 class Reader(Protocol):
     """An identity that reads: its object id and, where it has one, its client id."""
 
@@ -40,20 +44,20 @@ class Vaults:
 
     def read(self, url: str, reader: Reader) -> str:
         """The secret's text, without a line's end behind it. Raises VaultFailed."""
-        vault, name = _parsed(url)
+        vault, name = parse_secret(url)
         folder = self.folders.get(vault)
         if folder is None:
             raise VaultFailed(f"there is no vault '{vault}' here: the setting vaults names its folder, {vault}=FOLDER")
         if not _may_read(folder, reader):
             who = reader.client or reader.principal
-            raise VaultFailed(f"the identity {who} may not read the vault '{vault}': add a line with it to {READERS}")
+            raise NotReader(f"the identity {who} may not read the vault '{vault}': add a line with it to {READERS}")
         content = _content(folder / name, _LENGTH_LIMIT)
         if content is None:
             raise VaultFailed(f"the vault '{vault}' has no secret '{name}' of {_LENGTH_LIMIT} bytes of text or less")
         return content.removesuffix("\n").removesuffix("\r")
 
 
-def _parsed(url: str) -> tuple[str, str]:
+def parse_secret(url: str) -> tuple[str, str]:
     """Vault and file. As ACR does, the whole is read in lower case. Raises VaultFailed."""
     try:
         parts = urlsplit(url.lower())

@@ -14,6 +14,9 @@ from entrepot.arm.resources.groups import GROUPS
 from entrepot.arm.resources.providers import EVERYTHING, PROVIDERS
 from entrepot.arm.resources.subscriptions import LOCATIONS, SUBSCRIPTIONS, TENANTS
 from entrepot.auditing.activity import ACTIVITY
+from entrepot.caching.cache_rules import cache_rules
+from entrepot.caching.credential_sets import credential_sets
+from entrepot.caching.resources import Registries as CacheRegistries
 from entrepot.catalog.model import RegistryId
 from entrepot.registries.limits import limits_of
 from entrepot.registries.replications.descriptor import REPLICATIONS
@@ -40,11 +43,16 @@ def _expect_webhook_room(tx: Connection, ask: Ask, registry: int, used: int) -> 
     expect_room(limits_of(tx, RegistryId(registry), ask.deployment.tier_limits), Limit.WEBHOOKS, used, "webhooks")
 
 
+def _expect_rule_room(tx: Connection, ask: Ask, registry: int, used: int) -> None:
+    expect_room(limits_of(tx, RegistryId(registry), ask.deployment.tier_limits), Limit.CACHE_RULES, used, "cache rules")
+
+
 def _expect_pools(tx: Connection, ask: Ask, registry: Owner) -> None:
     tier = limits_of(tx, RegistryId(registry.id), ask.deployment.tier_limits)
     expect_feature(tier, Feature.AGENT_POOLS, ask.deployment.tier_limits)
 
 
+_CACHE_REGISTRIES: Final = CacheRegistries(REGISTRIES, BELOW, find_row, _expect_rule_room)
 _TASK_REGISTRIES: Final = TaskRegistries(REGISTRIES, BELOW, find_row)
 
 RESOURCES: Final[tuple[AnyResource, ...]] = (
@@ -65,6 +73,8 @@ RESOURCES: Final[tuple[AnyResource, ...]] = (
     REPLICATIONS,
     purging.purge_rules(purging.Registries(REGISTRIES, BELOW, find_row)),
     webhooks(Registries(REGISTRIES, BELOW, find_row, _expect_webhook_room)),
+    credential_sets(_CACHE_REGISTRIES),
+    cache_rules(_CACHE_REGISTRIES),
     agent_pools(_TASK_REGISTRIES, _expect_pools),
     tasks(_TASK_REGISTRIES),
     task_runs(_TASK_REGISTRIES, schedule),

@@ -8,6 +8,7 @@ from pathlib import Path
 from ssl import SSLContext, SSLError
 from typing import TYPE_CHECKING, Final
 
+from entrepot.access.vaults import Vaults
 from entrepot.catalog.manifests.commit import Sparse
 from entrepot.content.model import ContentStore
 from entrepot.content.stores import SETTING as BLOB_URL
@@ -47,6 +48,11 @@ def open_content(settings: Settings) -> ContentStore:
         return open_store(settings.blob_url or blob_folder(settings).as_uri(), name=settings.region)
     except ValueError as error:
         raise SettingError("blob_url", str(error).removeprefix(f"{BLOB_URL}: ")) from error
+
+
+def vaults_of(settings: Settings) -> Vaults:
+    folders = dict(each.split("=", 1) for each in settings.vaults)
+    return Vaults({name.lower(): Path(folder) for name, folder in folders.items()})
 
 
 def open_outbound(settings: Settings) -> Outbound:

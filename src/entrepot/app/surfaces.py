@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from entrepot.access.sealing import Sealer
 from entrepot.app.management import RESOURCES
-from entrepot.app.parts import management_firewall
+from entrepot.app.parts import management_firewall, vaults_of
 from entrepot.app.people import SigningIn
 from entrepot.app.resource_identities import IDENTITIES
 from entrepot.arm.descriptor import Deployment
@@ -78,7 +78,15 @@ class Surfaces:
         management = Management(site, arm_audiences(settings.scheme), _challenge, firewall)
         known = locations(settings.region, settings.locations)
         deployment = Deployment(
-            RESOURCES, settings.region, known, keeping.sealer, jobs, IDENTITIES, idle_seconds, settings.tier_limits
+            RESOURCES,
+            settings.region,
+            known,
+            keeping.sealer,
+            jobs,
+            IDENTITIES,
+            idle_seconds,
+            settings.tier_limits,
+            vaults_of(settings),
         )
         arm = arm_surface(site, deployment, firewall)
         # Git servers call from anywhere.

@@ -3,16 +3,14 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import msgspec
 from sqlalchemy import Connection
 
 from entrepot.access.rights import Where
 from entrepot.access.sealing import Sealer
-from entrepot.access.vaults import Vaults
 from entrepot.app import queries
-from entrepot.app.parts import hosts_of, open_outbound
+from entrepot.app.parts import hosts_of, open_outbound, vaults_of
 from entrepot.app.task_engine import Engines
 from entrepot.catalog.model import RegistryId
 from entrepot.content.model import ContentStore
@@ -77,9 +75,6 @@ def site_of(settings: Settings, database: Database, kept: Kept, engines: Engines
 
 
 def reach_of(settings: Settings, hosts: Hosts) -> Reach:
-    folders = dict(each.split("=", 1) for each in settings.vaults)
-    vaults = Vaults({name.lower(): Path(folder) for name, folder in folders.items()})
-
     def named(tx: Connection, name: str | None) -> Where | None:
         row = None if name is None else find_registry(tx, name)
         return None if row is None else as_registry(row).where
@@ -91,7 +86,7 @@ def reach_of(settings: Settings, hosts: Hosts) -> Reach:
     def registry(tx: Connection, server: str) -> Where | None:
         return named(tx, registry_of(server, hosts.login_server))
 
-    return Reach(registry, own, vaults, f"{settings.scheme}://{hosts.endpoint()}/msi/token")
+    return Reach(registry, own, vaults_of(settings), f"{settings.scheme}://{hosts.endpoint()}/msi/token")
 
 
 def egress_of_setting(settings: Settings) -> Egress:

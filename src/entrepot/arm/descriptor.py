@@ -6,7 +6,7 @@ read-only.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from entrepot.access.directory_tokens import Assertion
 from entrepot.access.sealing import Sealer
+from entrepot.access.vaults import Vaults
 from entrepot.jobs.wake import Jobs
 
 PAGE_LIMIT: Final = 500
@@ -204,3 +205,4 @@ class Deployment:
     identities: Identities
     idle_seconds: float
     tier_limits: tuple[str, ...] = ()
+    vaults: Vaults = field(default_factory=lambda: Vaults({}))

@@ -27,11 +27,16 @@ class RemotePlace:
         """``host``: from ``parse_host``. Docker Hub has its API elsewhere, and short names for its official images."""
         if host not in _DOCKER_HUB:
             return cls(host, repository)
-        return cls(_DOCKER_HUB_API, repository if "/" in repository else RepositoryName(_OFFICIAL + repository))
+        return cls(api_of(host), repository if "/" in repository else RepositoryName(_OFFICIAL + repository))
 
     def url(self, kind: str, reference: str) -> str:
         """Of ``manifests``, ``blobs`` or ``referrers``."""
         return f"https://{self.host}/v2/{self.repository}/{kind}/{reference}"
+
+
+def api_of(host: str) -> str:
+    """Where the registry has its API: Docker Hub has several names. ``host``: from ``parse_host``."""
+    return _DOCKER_HUB_API if host in _DOCKER_HUB else host
 
 
 def parse_host(text: str) -> str:

@@ -140,6 +140,34 @@ async function tokens() {
   return { ...seen, left: await names(arm.tokens.list(GROUP, NAME)) };
 }
 
+async function caching() {
+  const [set, rule] = [[GROUP, NAME, "sdkset"], [GROUP, NAME, "sdkrule"]];
+  const vault = "https://keys.vault.azure.net/secrets";
+  const credential = (user) => ({
+    name: "Credential1",
+    usernameSecretIdentifier: `${vault}/${user}`,
+    passwordSecretIdentifier: `${vault}/password`,
+  });
+  const kept = { loginServer: "docker.io", authCredentials: [credential("user")] };
+  const made = await arm.credentialSets.create(...set, { identity: { type: "SystemAssigned" }, ...kept });
+  const changed = await arm.credentialSets.update(...set, { authCredentials: [credential("other")] });
+  const wanted = { sourceRepository: "docker.io/alpine", targetRepository: "base/alpine" };
+  const source = (await arm.cacheRules.create(...rule, wanted)).sourceRepository;
+  const named = await arm.cacheRules.update(...rule, { credentialSetResourceId: made.id });
+  const seen = {
+    source,
+    health: made.authCredentials[0].credentialHealth.errorCode,
+    user: changed.authCredentials[0].usernameSecretIdentifier,
+    server: (await arm.credentialSets.get(...set)).loginServer,
+    named: [named, await arm.cacheRules.get(...rule)].map((each) => each.credentialSetResourceId === made.id),
+    listed: [await names(arm.credentialSets.list(GROUP, NAME)), await names(arm.cacheRules.list(GROUP, NAME))],
+  };
+  await arm.cacheRules.delete(...rule);
+  await arm.credentialSets.delete(...set);
+  const left = [await names(arm.credentialSets.list(GROUP, NAME)), await names(arm.cacheRules.list(GROUP, NAME))];
+  return { ...seen, left };
+}
+
 async function importing() {
   const source = { resourceId: SOURCE, sourceImage: SOURCE_IMAGE };
   await arm.registries.importImage(GROUP, NAME, { source, targetTags: ["app:v1"] });
@@ -150,12 +178,6 @@ async function importing() {
 async function absent() {
   const one = [GROUP, NAME, "one"];
   const writes = {
-    "cacheRules.create": () => arm.cacheRules.create(...one, {}),
-    "cacheRules.update": () => arm.cacheRules.update(...one, {}),
-    "cacheRules.delete": () => arm.cacheRules.delete(...one),
-    "credentialSets.create": () => arm.credentialSets.create(...one, { location: "eastus" }),
-    "credentialSets.update": () => arm.credentialSets.update(...one, {}),
-    "credentialSets.delete": () => arm.credentialSets.delete(...one),
     "connectedRegistries.create": () => arm.connectedRegistries.create(...one, {}),
     "connectedRegistries.update": () => arm.connectedRegistries.update(...one, {}),
     "connectedRegistries.delete": () => arm.connectedRegistries.delete(...one),
@@ -164,15 +186,11 @@ async function absent() {
     "privateEndpointConnections.delete": () => arm.privateEndpointConnections.delete(...one),
   };
   const reads = {
-    "cacheRules.get": () => arm.cacheRules.get(...one),
-    "credentialSets.get": () => arm.credentialSets.get(...one),
     "connectedRegistries.get": () => arm.connectedRegistries.get(...one),
     "privateEndpointConnections.get": () => arm.privateEndpointConnections.get(...one),
     "registries.getPrivateLinkResource": () => arm.registries.getPrivateLinkResource(...one),
   };
   const lists = {
-    "cacheRules.list": arm.cacheRules.list(GROUP, NAME),
-    "credentialSets.list": arm.credentialSets.list(GROUP, NAME),
     "connectedRegistries.list": arm.connectedRegistries.list(GROUP, NAME),
     "privateEndpointConnections.list": arm.privateEndpointConnections.list(GROUP, NAME),
     "registries.listPrivateLinkResources": arm.registries.listPrivateLinkResources(GROUP, NAME),
@@ -191,6 +209,7 @@ async function main() {
     replications: await replications(),
     webhooks: await webhooks(),
     tokens: await tokens(),
+    cached: await caching(),
     imported: await importing(),
     absent: await absent(),
   };

@@ -112,6 +112,38 @@ def test_scope_maps_and_tokens(arm: Client) -> None:
     assert names(arm.tokens.list(*REGISTRY)) == []
 
 
+def test_credential_sets_and_cache_rules(arm: Client) -> None:
+    vault = "https://keys.vault.azure.net/secrets"
+    credential = {
+        "name": "Credential1",
+        "usernameSecretIdentifier": f"{vault}/user",
+        "passwordSecretIdentifier": f"{vault}/password",
+    }
+    kept = {"loginServer": "docker.io", "authCredentials": [credential]}
+    body = {"identity": {"type": "SystemAssigned"}, "properties": kept}
+    made = arm.credential_sets.begin_create(*REGISTRY, "sdkset", body).result()
+    assert made.identity.principal_id
+    assert made.properties.auth_credentials[0].credential_health.error_code == "SecretNotFound"
+    credential["usernameSecretIdentifier"] = f"{vault}/other"
+    changed = arm.credential_sets.begin_update(*REGISTRY, "sdkset", {"properties": {"authCredentials": [credential]}})
+    assert changed.result().properties.auth_credentials[0].username_secret_identifier == f"{vault}/other"
+    assert arm.credential_sets.get(*REGISTRY, "sdkset").properties.login_server == "docker.io"
+    assert names(arm.credential_sets.list(*REGISTRY)) == ["sdkset"]
+    wanted = {"sourceRepository": "docker.io/alpine", "targetRepository": "base/alpine"}
+    rule = arm.cache_rules.begin_create(*REGISTRY, "sdkrule", {"properties": wanted}).result()
+    assert (rule.properties.source_repository, rule.properties.provisioning_state) == (
+        "docker.io/library/alpine",
+        "Succeeded",
+    )
+    named = {"properties": {"credentialSetResourceId": made.id}}
+    assert arm.cache_rules.begin_update(*REGISTRY, "sdkrule", named).result().properties.credential_set_resource_id
+    assert arm.cache_rules.get(*REGISTRY, "sdkrule").properties.credential_set_resource_id == made.id
+    assert names(arm.cache_rules.list(*REGISTRY)) == ["sdkrule"]
+    arm.cache_rules.begin_delete(*REGISTRY, "sdkrule").result()
+    arm.credential_sets.begin_delete(*REGISTRY, "sdkset").result()
+    assert names(arm.cache_rules.list(*REGISTRY)) == names(arm.credential_sets.list(*REGISTRY)) == []
+
+
 def test_an_import(arm: Client, public: Registry) -> None:
     source = arm.registries.get(GROUP, "local").id
     with http_of(public) as http:
@@ -123,8 +155,6 @@ def test_an_import(arm: Client, public: Registry) -> None:
 
 
 ABSENT: Final[dict[str, Callable[[Client], Any]]] = {
-    "cache rules": lambda arm: arm.cache_rules.begin_create(*REGISTRY, "rule", {"properties": {}}),
-    "credential sets": lambda arm: arm.credential_sets.begin_create(*REGISTRY, "set", {"properties": {}}),
     "connected registries": lambda arm: arm.connected_registries.begin_create(*REGISTRY, "side", {"properties": {}}),
     "private endpoints": lambda arm: arm.private_endpoint_connections.begin_create_or_update(*REGISTRY, "end", {}),
 }
@@ -139,6 +169,6 @@ def test_what_is_to_come_says_so(arm: Client, operation: Callable[[Client], Any]
 
 
 def test_there_are_none_of_what_is_to_come(arm: Client) -> None:
-    for group in (arm.cache_rules, arm.credential_sets, arm.connected_registries, arm.private_endpoint_connections):
+    for group in (arm.connected_registries, arm.private_endpoint_connections):
         assert list(group.list(*REGISTRY)) == []
     assert list(arm.registries.list_private_link_resources(*REGISTRY)) == []

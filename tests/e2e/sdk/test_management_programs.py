@@ -83,6 +83,14 @@ def test_scope_maps_and_tokens(seen: Any) -> None:  # noqa: ANN401
     assert (told["listed"], told["left"]) == (["sdktoken"], [])
 
 
+def test_credential_sets_and_cache_rules(seen: Any) -> None:  # noqa: ANN401
+    told = seen["cached"]
+    assert (told["server"], told["health"]) == ("docker.io", "SecretNotFound")
+    assert told["user"] == "https://keys.vault.azure.net/secrets/other"
+    assert (told["source"], told["named"]) == ("docker.io/library/alpine", [True, True])
+    assert (told["listed"], told["left"]) == ([["sdkset"], ["sdkrule"]], [[], []])
+
+
 def test_an_import(seen: Any) -> None:  # noqa: ANN401
     assert seen["imported"]
 

@@ -53,6 +53,13 @@ _CONTAINER_REGISTRY = "Microsoft.ContainerRegistry"
 _QUERIES = {"values": {"$filter": "eventTimestamp ge '2024-05-01T00:00:00Z'"}}
 # Of members that are no free text, by their name.
 _VALUES = {"location": "eastus", "os": "linux"}
+_CACHE_RULE = {"sourceRepository": "docker.io/library/alpine", "targetRepository": "walkcache"}
+_CREDENTIAL = {
+    "name": "Credential1",
+    "usernameSecretIdentifier": "https://walk.vault.example/secrets/user",
+    "passwordSecretIdentifier": "https://walk.vault.example/secrets/password",
+}
+_CREDENTIAL_SET = {"loginServer": "docker.io", "authCredentials": [_CREDENTIAL]}
 _CONTEXT = "https://git.example/app.git"
 _SOURCE = {
     "name": "walktrigger",
@@ -167,6 +174,8 @@ class Walker:
                 "sku": {"name": "Premium"},
                 "properties": {"adminUserEnabled": True},
             },
+            "Microsoft.ContainerRegistry/registries/cacheRules": {"properties": _CACHE_RULE},
+            "Microsoft.ContainerRegistry/registries/credentialSets": {"properties": _CREDENTIAL_SET},
             "Microsoft.ContainerRegistry/registries/purgeRules": {
                 "properties": {"filters": ["app:.*"], "olderThan": "30d"}
             },

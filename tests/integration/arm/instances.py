@@ -87,6 +87,8 @@ class Workshop:
                 body["properties"] = {**body["properties"], "roleName": self.id(kind, number)[-36:]}
             case "roleAssignments":
                 body["properties"] = {**body["properties"], "principalId": GUESTS[number]}
+            case "cacheRules":
+                body["properties"] = {**body["properties"], "targetRepository": f"walkcache{number}"}
             case "replications":
                 body["location"] = _PLACES[number]
             case _:

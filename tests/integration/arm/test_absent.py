@@ -42,7 +42,7 @@ async def test_writes_and_actions_say_what_lacks_and_what_to_do(arm: Management,
 
 
 async def test_a_registry_that_is_not_there_is_told_before_the_feature(arm: Management) -> None:
-    refused = await arm.put(f"{arm.registry('nothing')}/cacheRules/first", {})
+    refused = await arm.put(f"{arm.registry('nothing')}/exportPipelines/first", {})
     assert (refused.status, "registries/nothing" in refused.json()["error"]["message"]) == (404, True)
 
 

@@ -33,7 +33,6 @@ def _absent(
     )
 
 
-_CACHE: Final = ("The artifact cache is", "import the images that you need: az acr import")
 _CONNECTED: Final = ("Connected registries are", "run a second deployment, and import into it: az acr import")
 _PACKAGES: Final = ("Package archives are", "push packages as OCI artifacts: oras push")
 _PIPELINES: Final = ("Transfer pipelines are", "import images, az acr import, or carry them over: skopeo copy")
@@ -43,9 +42,7 @@ _PRIVATE: Final = (
 )
 
 ABSENT: Final = (
-    _absent("cacheRules", _CACHE),
     _absent("connectedRegistries", _CONNECTED, acts=("deactivate", "resync")),
-    _absent("credentialSets", _CACHE),
     _absent("exportPipelines", _PIPELINES, methods=("PUT", "DELETE")),
     _absent("importPipelines", _PIPELINES, methods=("PUT", "DELETE")),
     _absent("packages/{packageType}/archives", _PACKAGES),

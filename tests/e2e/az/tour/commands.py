@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 # So many commands succeed, of all that az has. It only rises.
-LEAST: Final = 110
+LEAST: Final = 120
 
 REGISTRY, HOME = "tourregistry", "eastus"
 
@@ -27,6 +27,8 @@ _REPLICATION: Final = (*_CHILD, "location", "regionEndpointEnabled", "status", "
 _SCOPE_MAP: Final = (*_CHILD, "actions", "creationDate", "description")
 _TOKEN: Final = (*_CHILD, "creationDate", "credentials", "scopeMapId", "status")
 _WEBHOOK: Final = (*_CHILD, "actions", "location", "scope", "status", "tags")
+_CREDENTIAL_SET: Final = (*_CHILD, "authCredentials", "creationDate", "identity", "loginServer")
+_CACHE_RULE: Final = (*_CHILD, "creationDate", "credentialSetResourceId", "sourceRepository", "targetRepository")
 _POOL: Final = (*_CHILD, "count", "location", "os", "tags", "tier")
 _TASK: Final = (*_CHILD, "agentConfiguration", "creationDate", "location", "platform", "status", "step", "timeout")
 _TASK_RUN: Final = (*_CHILD, "location", "runRequest", "runResult")
@@ -45,7 +47,7 @@ _MANIFEST: Final = ("changeableAttributes", "createdTime", "digest", "imageSize"
 _OCI: Final = ("config", "layers", "mediaType", "schemaVersion")
 
 # Features to come.
-CACHE, CONNECTED, HELM = "artifact cache", "connected registries", "charts of Helm 2"
+CONNECTED, HELM = "connected registries", "charts of Helm 2"
 KEYS, PRIVATE, STREAMING = "keys of customers", "private endpoints", "artifact streaming"
 
 
@@ -54,7 +56,7 @@ class Seen:
     """A change, looked at on another way than az's.
 
     ``path``: of the data plane of the registry ``local``, or of a resource below ``registry``. ``member``: of the
-    answer, with dots. ``value`` None: it answers 404.
+    answer, with dots; of a list, the element's number. ``value`` None: it answers 404.
     """
 
     path: str
@@ -317,26 +319,42 @@ STEPS: Final = (
     Step("acr helm delete", "--name local chart --yes", later=HELM, says=""),
     Step("acr helm repo add", _of("local"), prints=None, later=HELM),
     Step("acr helm install-cli", "--install-location {folder}/helm2", later=HELM, says=""),
-    # --- features to come -------------------------------------------------------------------------------------------
-    Step("acr cache create", f"{_R} --name tourrule --source-repo docker.io/library/a --target-repo a", later=CACHE),
-    Step("acr cache list", _R, prints=[], later=CACHE),
-    Step("acr cache show", f"{_R} --name tourrule", later=CACHE),
-    Step("acr cache update", f"{_R} --name tourrule --cred-set tourset", later=CACHE),
-    Step("acr cache delete", f"{_R} --name tourrule --yes", later=CACHE),
+    # --- the artifact cache -----------------------------------------------------------------------------------------
     Step(
         "acr credential-set create",
         f"{_R} --name tourset --login-server docker.io"
         " --username-id https://v.vault.example.com/secrets/u --password-id https://v.vault.example.com/secrets/p",
-        later=CACHE,
+        _CREDENTIAL_SET,
+        seen=Seen("/credentialSets/tourset", "properties.loginServer", "docker.io"),
     ),
-    Step("acr credential-set list", _R, prints=[], later=CACHE),
-    Step("acr credential-set show", f"{_R} --name tourset", later=CACHE),
+    Step("acr credential-set list", _R, _CREDENTIAL_SET),
+    Step("acr credential-set show", f"{_R} --name tourset", _CREDENTIAL_SET),
     Step(
         "acr credential-set update",
-        f"{_R} --name tourset --username-id https://v.vault.example.com/secrets/u",
-        later=CACHE,
+        f"{_R} --name tourset --username-id https://v.vault.example.com/secrets/other",
+        _CREDENTIAL_SET,
+        seen=Seen(
+            "/credentialSets/tourset",
+            "properties.authCredentials.0.usernameSecretIdentifier",
+            "https://v.vault.example.com/secrets/other",
+        ),
     ),
-    Step("acr credential-set delete", f"{_R} --name tourset --yes", later=CACHE),
+    Step(
+        "acr cache create",
+        f"{_R} --name tourrule --source-repo docker.io/a --target-repo a",
+        _CACHE_RULE,
+        seen=Seen("/cacheRules/tourrule", "properties.sourceRepository", "docker.io/library/a"),
+    ),
+    Step("acr cache list", _R, _CACHE_RULE),
+    Step("acr cache show", f"{_R} --name tourrule", _CACHE_RULE),
+    Step(
+        "acr cache update",
+        f"{_R} --name tourrule --cred-set tourset",
+        _CACHE_RULE,
+    ),
+    Step("acr cache delete", f"{_R} --name tourrule --yes", seen=Seen("/cacheRules/tourrule")),
+    Step("acr credential-set delete", f"{_R} --name tourset --yes", seen=Seen("/credentialSets/tourset")),
+    # --- features to come -------------------------------------------------------------------------------------------
     Step(
         "acr connected-registry create", f"{_R} --name tourside --repository tour/app --yes", later=CONNECTED, says=""
     ),

@@ -27,6 +27,7 @@ CHANGES = {
         *("scopeMaps/write", "scopeMaps/delete", "tokens/write", "tokens/delete"),
         *("webhooks/write", "webhooks/delete", "webhooks/ping/action", "webhooks/getCallbackConfig/action"),
         *("replications/write", "replications/delete"),
+        *("credentialSets/write", "credentialSets/delete", "cacheRules/write", "cacheRules/delete"),
         *("agentPools/write", "agentPools/delete", "tasks/write", "tasks/delete", "tasks/listDetails/action"),
     )
 }
@@ -99,8 +100,14 @@ def _difference(http: httpx.Client, seen: Seen) -> str | None:
         return f"{seen.path} answers {answer.status_code}"
     found: Any = answer.json()
     for name in seen.member.split("."):
-        found = found.get(name) if isinstance(found, dict) else None
+        found = _below(found, name)
     return None if found == seen.value else f"{seen.path} has {found!r} as {seen.member}"
+
+
+def _below(found: Any, name: str) -> Any:  # noqa: ANN401  what an answer holds
+    if isinstance(found, list):
+        return found[int(name)]
+    return found.get(name) if isinstance(found, dict) else None
 
 
 @pytest.fixture(scope="module")
