@@ -67,6 +67,7 @@ class Kind(Enum):
     TOO_MANY_REQUESTS = auto()
 
     # Another registry, which ours was asked to call.
+    SOURCE_BUSY = auto()
     SOURCE_FAILED = auto()
 
     # Ours, not the caller's.

@@ -4,7 +4,8 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -19,11 +20,13 @@ from entrepot.app.parts import (
     open_catalog,
     open_content,
     sparse_of,
+    upstreams_of,
     utc_now,
 )
 from entrepot.app.people import open_signing_in
 from entrepot.app.secret_key import open_sealer
 from entrepot.app.surfaces import Keeping, Surfaces
+from entrepot.caching.images.pulling import Cache
 from entrepot.catalog.manifests.queries import note_pulls
 from entrepot.distribution import parts as distribution
 from entrepot.errors import Kind, Problem
@@ -34,6 +37,7 @@ from entrepot.gate.call import Site
 from entrepot.gate.doors import Doors
 from entrepot.gate.gate import Gate
 from entrepot.gate.registries import Registries
+from entrepot.jobs.wake import Jobs
 from entrepot.settings import Settings
 from entrepot.telemetry.logs import AccessLog, configure_logs
 from entrepot.telemetry.metrics import RequestMetrics
@@ -73,7 +77,10 @@ class Application:
             self._doors, self._authenticator, hosts_of(settings), settings.scheme, clock, new_id, self._auditor
         )
         self._gate = Gate(self._site, self._access_log, RequestMetrics() if settings.metrics_port else None)
-        self._v2 = distribution.Parts(self._store, limits_of(settings), sparse_of(settings))
+        fresh = timedelta(seconds=settings.cache_fresh_seconds)
+        upstreams = partial(upstreams_of, settings, self._doors.database)
+        self._cache = Cache(self._doors, upstreams, Jobs(self._doors.database), fresh)
+        self._v2 = distribution.Parts(self._store, limits_of(settings), sparse_of(settings), self._cache)
         self.surfaces = Surfaces(self._site, self._registries, settings, Keeping(sealer, signing_in), self._v2)
         self._new_request_id = request_ids()
         self._epoch: int | None = None
@@ -118,6 +125,7 @@ class Application:
             while await self._flush_audit():
                 pass
         await self._flush_log()
+        self._cache.close()
         self._doors.close()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -141,6 +149,7 @@ class Application:
         if found != self._epoch:
             self._authenticator.forget()
             self._registries.forget()
+            self._cache.forget()
         self._epoch = found
 
     async def _flush_log(self) -> None:

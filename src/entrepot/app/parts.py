@@ -9,6 +9,7 @@ from ssl import SSLContext, SSLError
 from typing import TYPE_CHECKING, Final
 
 from entrepot.access.vaults import Vaults
+from entrepot.caching.images.upstream import Upstreams
 from entrepot.catalog.manifests.commit import Sparse
 from entrepot.content.model import ContentStore
 from entrepot.content.stores import SETTING as BLOB_URL
@@ -53,6 +54,11 @@ def open_content(settings: Settings) -> ContentStore:
 def vaults_of(settings: Settings) -> Vaults:
     folders = dict(each.split("=", 1) for each in settings.vaults)
     return Vaults({name.lower(): Path(folder) for name, folder in folders.items()})
+
+
+def upstreams_of(settings: Settings, database: Database) -> Upstreams:
+    """Where cached images come from. Raises SettingError."""
+    return Upstreams(open_outbound(settings), vaults_of(settings), database)
 
 
 def open_outbound(settings: Settings) -> Outbound:

@@ -3,9 +3,8 @@
 import sys
 from datetime import timedelta
 
-from entrepot.access.sealing import Sealer
 from entrepot.app.audit import audit_parts
-from entrepot.app.parts import hosts_of, limits_of, new_id, open_content, open_outbound
+from entrepot.app.parts import hosts_of, limits_of, new_id, open_content, open_outbound, upstreams_of
 from entrepot.app.secret_key import open_sealer
 from entrepot.app.task_engine import found_engine
 from entrepot.app.task_site import Kept
@@ -13,7 +12,8 @@ from entrepot.app.task_worker import task_work
 from entrepot.app.upkeep import open_existing, waits_of
 from entrepot.arm.operations import jobs as operations
 from entrepot.auditing import jobs as auditing
-from entrepot.content.model import ContentStore
+from entrepot.caching.images import fills
+from entrepot.db.database import Database
 from entrepot.identities import jobs as identities
 from entrepot.jobs.model import Workflow
 from entrepot.jobs.run import Body
@@ -38,14 +38,14 @@ def run(settings: Settings) -> None:
     store, sealer = open_content(settings), open_sealer(settings)
     work = task_work(settings, database, Kept(store, sealer), found_engine(settings, database))
     # Beside a pool's runs a worker does nothing: its machine may belong to others.
-    others = {} if settings.pool is not None else {**bodies(settings, store, sealer), **work.upkeep}
+    others = {} if settings.pool is not None else {**bodies(settings, database, Kept(store, sealer)), **work.upkeep}
     worker_process(database, {**others, **work.runs}, intake=work.intake)
 
 
-def bodies(settings: Settings, store: ContentStore, sealer: Sealer) -> dict[Workflow, Body]:
+def bodies(settings: Settings, database: Database, kept: Kept) -> dict[Workflow, Body]:
     """What any worker does that belongs to no pool, but for tasks. Raises SettingError."""
-    limits = limits_of(settings)
-    habits = Habits(limits.blob_bytes, limits.unlinked_grace)
+    limits, store, sealer = limits_of(settings), kept.store, kept.sealer
+    works = Works(store, Habits(limits.blob_bytes, limits.unlinked_grace), new_id)
     return {
         **retention.workflows(
             store, waits_of(settings), settings.gc_rate, timedelta(seconds=settings.event_keep_seconds)
@@ -56,7 +56,8 @@ def bodies(settings: Settings, store: ContentStore, sealer: Sealer) -> dict[Work
         **auditing.workflows(audit_parts(settings)),
         **operations.WORKFLOWS,
         **registries.WORKFLOWS,
-        **imports.workflows(Works(store, habits, new_id), open_outbound(settings), sealer),
+        **imports.workflows(works, open_outbound(settings), sealer),
+        **fills.workflows(works, upstreams_of(settings, database)),
         **identities.workflows(sealer, timedelta(days=settings.signing_key_days)),
         **tasks.WORKFLOWS,
         **webhooks.workflows(webhooks.Parts(sealer, open_outbound(settings), hosts_of(settings).login_server)),

@@ -78,6 +78,7 @@ WORDINGS: Final[dict[Kind, Wording]] = {
     Kind.RESTORE_BLOCKED: _data_plane(409, "It cannot be restored as things are."),
     Kind.ROUTE_UNKNOWN: Wording(404, "InvalidResourceType", _NOT_HERE),
     Kind.SIZE_INVALID: _data_plane(400, "The length does not match the content."),
+    Kind.SOURCE_BUSY: Wording(429, "SourceRegistryBusy", "{reason}"),
     Kind.SOURCE_FAILED: Wording(400, "SourceRegistryFailed", "{reason}"),
     Kind.STORAGE_FULL: Wording(507, "InsufficientStorage", "The storage is full: free space or ask the operator."),
     Kind.STORAGE_UNAVAILABLE: Wording(503, "ServiceUnavailable", "The storage does not answer: try again."),

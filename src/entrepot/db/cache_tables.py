@@ -1,4 +1,4 @@
-"""Tables of the artifact cache: credentials for other registries, rules, what tags named there, images on their way."""
+"""Tables of the artifact cache: credentials for other registries, rules, what came so, images on their way."""
 
 from typing import Final
 
@@ -43,6 +43,14 @@ cache_rule: Final = Table(
     Column("updated_at", Instant, nullable=False),
     UniqueConstraint("registry_id", "key"),
     UniqueConstraint("registry_id", "target"),
+)
+
+cached_repository: Final = Table(
+    "cached_repository",
+    metadata,
+    # That something of it came from a source: what a wildcard covers may also be somebody's own.
+    Column("registry_id", Key, ForeignKey("registry.id", ondelete="CASCADE"), primary_key=True),
+    Column("repository", Name, primary_key=True),
 )
 
 cached_tag: Final = Table(

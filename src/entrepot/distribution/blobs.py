@@ -7,6 +7,7 @@ from typing import Final
 from entrepot.catalog.blobs.commit import delete_blob
 from entrepot.catalog.blobs.queries import BLOB_OF_REPOSITORY, is_corrupt, stored_blob
 from entrepot.catalog.model import StoredBlob
+from entrepot.distribution.cached import follow_blob
 from entrepot.distribution.conditions import etag, is_current, range_applies
 from entrepot.distribution.parts import Parts
 from entrepot.errors import Kind, Problem
@@ -25,7 +26,13 @@ _READ_ENABLED: Final = 3
 
 async def get_blob(call: Call, parts: Parts) -> AnyAnswer:
     """The blob, whole or in ranges."""
-    blob = await _find(call)
+    try:
+        blob = await _find(call)
+    except Problem as problem:
+        coming = await follow_blob(call, parts) if problem.kind is Kind.BLOB_UNKNOWN else None
+        if coming is None:
+            raise
+        return coming
     headers = [
         header(b"docker-content-digest", blob.digest),
         header(b"etag", etag(blob.digest)),

@@ -8,9 +8,10 @@ import msgspec
 from entrepot.catalog.manifests.commit import commit_manifest
 from entrepot.catalog.manifests.delete import delete_manifest, delete_tag
 from entrepot.catalog.manifests.platform import config_blob, platform_in
-from entrepot.catalog.manifests.queries import MANIFEST_BY_DIGEST, MANIFEST_BY_TAG, stored_manifest
 from entrepot.catalog.model import Place, Push, StoredManifest
+from entrepot.distribution.cached import ON_ITS_WAY, expect_no_rule, find_cached
 from entrepot.distribution.conditions import etag, is_current
+from entrepot.distribution.finding import find_manifest
 from entrepot.distribution.parts import Parts
 from entrepot.errors import Kind, Problem
 from entrepot.gate.call import Call
@@ -31,31 +32,24 @@ _DEPRECATED: Final = (
 async def get_manifest(call: Call, parts: Parts) -> Answer:
     """The manifest, byte for byte as it was pushed."""
     reference = parse_reference(call.param("reference"))
-    stored = await _find(call, reference)
+    rule = await parts.cache.rule(call.place)
+    if rule is None:
+        stored, told = await find_manifest(call, reference), ()
+    else:
+        stored, told = await find_cached(call, parts.cache, rule, reference)
     if stored.media_type in types.INDEXES and not isinstance(reference, Digest):
         stored = await _negotiate(call, stored)
     headers = [
         header(b"content-type", stored.media_type),
         header(b"docker-content-digest", stored.digest),
         header(b"etag", etag(stored.digest)),
+        *told,
     ]
     if is_current(call.request, stored.digest):
         return Answer(304, headers)
-    if call.request.method == "GET":
+    if call.request.method == "GET" and stored.id != ON_ITS_WAY:
         parts.pulls.note(stored.id, call.now())
     return Answer(200, headers, stored.body)
-
-
-async def _find(call: Call, reference: Tag | Digest) -> StoredManifest:
-    statement = MANIFEST_BY_DIGEST if isinstance(reference, Digest) else MANIFEST_BY_TAG
-    place = call.place
-    values = {"registry": place.registry, "repository": place.repository, "reference": str(reference)}
-    rows = await call.doors.fetch(statement, values)
-    if not rows:
-        raise Problem(Kind.MANIFEST_UNKNOWN, name=place.repository, reference=str(reference))
-    if not rows[0][4]:
-        raise Problem(Kind.LOCKED, name=place.repository, reference=str(reference), reason="reading is disabled")
-    return stored_manifest(rows[0])
 
 
 class _Entry(msgspec.Struct, rename="camel"):
@@ -79,7 +73,7 @@ async def _negotiate(call: Call, index: StoredManifest) -> StoredManifest:
     for entry in _entries(index.body):
         if entry.media_type in accepted and _is_common(entry.platform):
             with suppress(Problem):
-                return await _find(call, Digest.parse(entry.digest))
+                return await find_manifest(call, Digest.parse(entry.digest))
     return index
 
 
@@ -100,6 +94,7 @@ def _is_common(platform: object) -> bool:
 
 async def put_manifest(call: Call, parts: Parts) -> Answer:
     """Commit a manifest under its digest and any tags named."""
+    await expect_no_rule(call, parts.cache)
     body = await _read_body(call, parts)
     reference = parse_reference(call.param("reference"))
     tags = _tags(call, reference)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from entrepot.caching.images.pulling import Cache
 from entrepot.catalog.manifests.commit import Sparse
 from entrepot.content.hashes import RunningHashes
 from entrepot.content.model import ContentStore
@@ -40,9 +41,10 @@ class Pulls:
 class Parts:
     """One per worker process."""
 
-    def __init__(self, store: ContentStore, limits: Limits, sparse: Sparse) -> None:
+    def __init__(self, store: ContentStore, limits: Limits, sparse: Sparse, cache: Cache) -> None:
         self.store = store
         self.limits = limits
         self.sparse = sparse
+        self.cache = cache
         self.hashes = RunningHashes()
         self.pulls = Pulls()

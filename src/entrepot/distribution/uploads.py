@@ -16,6 +16,7 @@ from entrepot.catalog.model import Place, Upload
 from entrepot.catalog.uploads import sessions
 from entrepot.catalog.uploads.queries import UPLOAD_OF_PRINCIPAL
 from entrepot.content.ingest import Inflow, receive
+from entrepot.distribution.cached import expect_no_rule
 from entrepot.distribution.chunks import check_length, declared_length
 from entrepot.distribution.closing import (
     append_batch,
@@ -43,6 +44,7 @@ _RESUMABLE: Final = frozenset({Kind.REQUEST_INVALID, Kind.UPLOAD_STALLED})
 
 async def start_upload(call: Call, parts: Parts) -> Answer:
     """Begin a session; or, asked so, mount a blob from another repository, or take the whole blob at once."""
+    await expect_no_rule(call, parts.cache)
     mount = call.request.query("mount")
     if mount is not None and await _mount(call, parts, Digest.parse(mount)):
         return _created(call.place, Digest.parse(mount))

@@ -78,7 +78,8 @@ WORDINGS: Final[dict[Kind, Wording]] = {
     Kind.RESTORE_BLOCKED: Wording(409, "DENIED", "it cannot be restored as things are: {reason}"),
     Kind.ROUTE_UNKNOWN: Wording(404, "UNSUPPORTED", "nothing is served under this path"),
     Kind.SIZE_INVALID: Wording(400, "SIZE_INVALID", "provided length did not match content length"),
-    Kind.SOURCE_FAILED: Wording(502, "UNAVAILABLE", "another registry did not give what was asked of it"),
+    Kind.SOURCE_BUSY: Wording(429, "TOOMANYREQUESTS", "the image's source takes no more requests for now: {reason}"),
+    Kind.SOURCE_FAILED: Wording(502, "UNAVAILABLE", "another registry did not give what was asked of it: {reason}"),
     Kind.STORAGE_FULL: Wording(507, "UNAVAILABLE", "the registry's storage is full: free space or ask its operator"),
     Kind.STORAGE_UNAVAILABLE: Wording(503, "UNAVAILABLE", "the registry's storage does not answer: try again"),
     Kind.TAG_INVALID: Wording(

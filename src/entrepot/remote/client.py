@@ -37,8 +37,10 @@ _PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
 _PASSING_REASONS: Final = frozenset(
     {Reason.CONNECTION_FAILED, Reason.TIMED_OUT, Reason.BUSY, Reason.ANSWER_INVALID, Reason.NAME_UNKNOWN}
 )
-_PAUSES: Final = (1.0, 4.0, 16.0)
+PAUSES: Final = (1.0, 4.0, 16.0)
 _LONGEST_PAUSE: Final = 60.0
+# A day.
+_RETRY_AFTER_DIGITS: Final = 5
 
 
 class Pulled(NamedTuple):
@@ -67,12 +69,15 @@ class _Again(Exception):
 
 @dataclass(slots=True)
 class RemoteRepository:
-    """For one thread. ``pause``: waits so many seconds; it may raise to end the pull."""
+    """For one thread. ``pause``: waits so many seconds; it may raise to end the pull. ``pauses``: how long it waits
+    before it tries again what may pass, each once.
+    """
 
     outbound: Outbound
     place: RemotePlace
     credentials: Credentials | None
     pause: Callable[[float], None]
+    pauses: tuple[float, ...] = PAUSES
     _authorization: str | None = field(default=None, repr=False)
 
     def manifest(self, reference: Tag | Digest) -> Pulled | None:
@@ -203,10 +208,13 @@ class RemoteRepository:
         if stream.status not in _PASSING:
             return problem
         wait = stream.headers.get("retry-after", "")
-        return _Again(problem, float(wait) if wait.isdecimal() and len(wait) < 6 else None)  # noqa: PLR2004  a day
+        if not wait.isdecimal() or len(wait) > _RETRY_AFTER_DIGITS:
+            return _Again(problem)
+        problem.detail["retry_after"] = int(wait)
+        return _Again(problem, float(wait))
 
     def _patiently(self, work: Callable[[], T]) -> T:
-        for usual in (*_PAUSES, None):
+        for usual in (*self.pauses, None):
             try:
                 return work()
             except _Again as again:

@@ -9,6 +9,7 @@ from tests.registry import settings_for
 
 from entrepot.app.parts import open_content
 from entrepot.app.secret_key import open_sealer
+from entrepot.app.task_site import Kept
 from entrepot.app.upkeep import open_existing
 from entrepot.app.worker import bodies
 from entrepot.jobs.model import Pace
@@ -25,4 +26,4 @@ def work(data_dir: Path, database_url: str | None) -> None:
     named = {} if database_url is None else {"database_url": SecretStr(database_url)}
     settings = settings_for(data_dir, **named)
     database = open_existing(settings)
-    worker_process(database, bodies(settings, open_content(settings), open_sealer(settings)), PACE)
+    worker_process(database, bodies(settings, database, Kept(open_content(settings), open_sealer(settings))), PACE)

@@ -54,6 +54,13 @@ def _rules() -> None:
 
 def _content() -> None:
     op.create_table(
+        "cached_repository",
+        sa.Column("registry_id", Key, nullable=False),
+        sa.Column("repository", Name, nullable=False),
+        _of_registry("cached_repository"),
+        sa.PrimaryKeyConstraint("registry_id", "repository", name=op.f("pk_cached_repository")),
+    )
+    op.create_table(
         "cached_tag",
         sa.Column("registry_id", Key, nullable=False),
         sa.Column("repository", Name, nullable=False),

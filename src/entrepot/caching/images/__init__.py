@@ -1,0 +1,1 @@
+"""Images of other registries that are pulled through a registry here, and kept."""

@@ -1,0 +1,230 @@
+"""What a pull of a cached repository finds: here, on its way, or at the source.
+
+A digest that is here never asks the source. A tag does, once in a while; when the source does not answer, or has the
+tag no more, what it named last is served on, and the client is told. Many who want the same thing ask once.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Final, NamedTuple, TypeVar
+
+from sqlalchemy import Connection
+
+from entrepot.caching.images import queries
+from entrepot.caching.images.fills import FILL
+from entrepot.caching.images.following import Arriving
+from entrepot.caching.images.queries import Fill, SeenTag
+from entrepot.caching.images.upstream import Upstreams, told
+from entrepot.caching.model import Rule, is_wildcard, rule_for
+from entrepot.caching.queries import rules_of
+from entrepot.catalog.manifests.commit import Sparse, commit_manifest
+from entrepot.catalog.manifests.queries import MANIFEST_BY_DIGEST, stored_manifest
+from entrepot.catalog.model import Change, Place, Push, RegistryId, StoredManifest
+from entrepot.errors import Kind, Problem
+from entrepot.gate.doors import Doors
+from entrepot.jobs.wake import Jobs
+from entrepot.oci.digest import Digest
+from entrepot.oci.manifest import parse_manifest
+from entrepot.oci.platform import Platform
+from entrepot.oci.reference import Tag
+from entrepot.remote.client import Pulled
+
+T = TypeVar("T")
+
+# Requests to sources that one worker process makes at once.
+_THREADS: Final = 8
+# How long a fill that failed is told of before it is tried again.
+_TRIED: Final = timedelta(seconds=30)
+
+
+class Named(NamedTuple):
+    """What a tag names. ``why_old``: why the source was not heard when it was asked, if it was not."""
+
+    digest: Digest
+    checked_at: datetime
+    why_old: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Of a repository that a rule is for. ``change``: by whoever pulls, now."""
+
+    rule: Rule
+    place: Place
+    change: Change
+
+
+class Cache:
+    """One per worker process."""
+
+    def __init__(self, doors: Doors, upstreams: Callable[[], Upstreams], jobs: Jobs, fresh: timedelta) -> None:
+        """``upstreams``: opens them, which is not for workers that never ask one. ``fresh``: how long what a tag names
+        is not asked for again.
+        """
+        self._doors = doors
+        self._upstreams = cache(upstreams)
+        self._jobs = jobs
+        self._fresh = fresh
+        self._rules: dict[RegistryId, tuple[Rule, ...]] = {}
+        self._asked: dict[tuple[object, ...], asyncio.Future[Any]] = {}
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="cache")
+
+    def forget(self) -> None:
+        """The rules may have changed."""
+        self._rules = {}
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def rule(self, place: Place) -> Rule | None:
+        """The one that fills the repository. What was pushed under a wildcard stays what it is: no name at a source
+        ever takes its place, and no source is told of it.
+        """
+        known = self._rules
+        rules = known.get(place.registry)
+        if rules is None:
+            rules = known[place.registry] = tuple(await self._doors.read(rules_of, place.registry))
+        rule = rule_for(rules, place.repository) if rules else None
+        if rule is None or not is_wildcard(rule.target) or not await self._doors.read(queries.is_own, place):
+            return rule
+        return None
+
+    async def filling(self, place: Place) -> Rule | None:
+        """The rule that keeps others from pushing into the repository."""
+        rule = await self.rule(place)
+        if rule is None or not is_wildcard(rule.target) or await self._doors.read(queries.is_cached, place):
+            return rule
+        return None
+
+    # --- tags ---------------------------------------------------------------------------------------------------------
+
+    async def named(self, pull: Pull, tag: Tag) -> Named | None:
+        """What the tag names; None for one that a lock keeps as it is. Raises MANIFEST_UNKNOWN, SOURCE_FAILED,
+        SOURCE_BUSY.
+        """
+        seen = await self._doors.read(queries.find_tag, pull.place, tag)
+        if seen.is_pinned:
+            return None
+        known = self._known(pull, seen)
+        return known or await self._once(("tag", pull.place, tag), lambda: self._look(pull, tag))
+
+    def _known(self, pull: Pull, seen: SeenTag) -> Named | None:
+        """What needs no asking."""
+        if seen.digest is None or seen.checked_at is None or pull.change.now >= seen.checked_at + self._fresh:
+            return None
+        return Named(seen.digest, seen.checked_at)
+
+    def _look(self, pull: Pull, tag: Tag) -> Named:
+        """Ask the source. What it said last holds while it says nothing, and is not asked again at once."""
+        seen = self._doors.database.read(queries.find_tag, pull.place, tag)
+        known = self._known(pull, seen)
+        if known is not None:  # somebody asked since this was looked at
+            return known
+        why_old, digest = None, None
+        try:
+            digest = self._upstreams().at_once(pull.rule, pull.place.repository).digest_of(tag, seen.digest)
+            why_old = None if digest is not None else f"{pull.rule.source} has the tag no more"
+        except Problem as problem:
+            if seen.digest is None:
+                raise told(problem, pull.rule) from None
+            why_old = str(problem.detail.get("reason", problem.kind.name))
+        named = digest or seen.digest
+        if named is None:
+            raise Problem(Kind.MANIFEST_UNKNOWN, name=pull.place.repository, reference=tag)
+        self._doors.database.write(queries.note_tag, pull.place, tag, str(named), pull.change.now)
+        since = pull.change.now if why_old is None else seen.checked_at or pull.change.now
+        return Named(named, since, why_old)
+
+    async def tag(self, pull: Pull, stored: StoredManifest) -> None:
+        """Let what is here have the tags that it has there, by an event of the pull's; so once."""
+        pulled = Pulled(parse_manifest(stored.body, stored.media_type), Digest.parse(stored.digest))
+        await self._doors.write(_commit, pull, pulled)
+
+    # --- manifests ----------------------------------------------------------------------------------------------------
+
+    async def manifest(self, pull: Pull, digest: Digest) -> Pulled:
+        """One that is not here: on its way, or fetched now. Raises MANIFEST_UNKNOWN, SOURCE_FAILED, SOURCE_BUSY, and
+        what the catalog refuses: QUOTA_EXCEEDED, LOCKED.
+        """
+        fill = await self._doors.read(queries.find_fill, pull.place, str(digest))
+        if fill is not None and fill.problem is None:
+            return Pulled(fill.parsed(), digest)
+        if fill is not None and fill.failed_at is not None and pull.change.now < fill.failed_at + _TRIED:
+            raise fill.problem or Problem(Kind.SOURCE_FAILED)
+        return await self._once(("manifest", pull.place, digest), lambda: self._fetch(pull, digest))
+
+    def _fetch(self, pull: Pull, digest: Digest) -> Pulled:
+        there = self._doors.database.read(_fetched, pull.place, digest)
+        if there is not None:  # since this was looked at
+            return there
+        try:
+            pulled = self._upstreams().at_once(pull.rule, pull.place.repository).manifest(digest)
+        except Problem as problem:
+            raise told(problem, pull.rule) from None
+        if pulled is None:
+            raise Problem(Kind.MANIFEST_UNKNOWN, name=pull.place.repository, reference=str(digest))
+        if pulled.manifest.is_index:
+            self._doors.database.write(_commit, pull, pulled)
+        else:
+            self._doors.database.write(queries.begin_fill, _fill(pull, pulled), pull.change.now, self._wake)
+        return pulled
+
+    def _wake(self, tx: Connection, fill_id: int) -> None:
+        self._jobs.wake(tx, FILL, fill_id)
+
+    # --- blobs --------------------------------------------------------------------------------------------------------
+
+    async def arriving(self, place: Place, digest: Digest) -> Arriving | None:
+        """The blob, if it is on its way with an image. Raises what its fill failed with."""
+        for fill in await self._doors.read(queries.fills_of, place):
+            for named in fill.parsed().references:
+                if named.digest == digest:
+                    if fill.problem is not None:
+                        raise fill.problem
+                    return Arriving(place, digest, named.size, fill.id)
+        return None
+
+    async def _once(self, key: tuple[object, ...], work: Callable[[], T]) -> T:
+        """The work's answer, or that of the same work which is going on already."""
+        going = self._asked.get(key)
+        if going is None:
+            going = asyncio.get_running_loop().run_in_executor(self._threads, work)
+            self._asked[key] = going
+            going.add_done_callback(lambda done: self._answered(key, done))
+        # Who goes away takes nothing from the others.
+        return await asyncio.shield(going)
+
+    def _answered(self, key: tuple[object, ...], done: "asyncio.Future[Any]") -> None:
+        self._asked.pop(key, None)
+        if not done.cancelled():
+            done.exception()  # all who asked may have gone away
+
+
+def _fetched(tx: Connection, place: Place, digest: Digest) -> Pulled | None:
+    """What is on its way, or here."""
+    fill = queries.find_fill(tx, place, str(digest))
+    if fill is not None:
+        return None if fill.problem is not None else Pulled(fill.parsed(), digest)
+    row = MANIFEST_BY_DIGEST.first(tx, registry=place.registry, repository=place.repository, reference=str(digest))
+    if row is None:
+        return None
+    stored = stored_manifest(row)
+    return Pulled(parse_manifest(stored.body, stored.media_type), digest)
+
+
+def _fill(pull: Pull, pulled: Pulled) -> Fill:
+    place, change, manifest = pull.place, pull.change, pulled.manifest
+    of = (0, place.registry, place.repository, str(pulled.digest), manifest.media_type, manifest.body)
+    return Fill(*of, change.principal, change.origin, None, None)
+
+
+def _commit(tx: Connection, pull: Pull, pulled: Pulled) -> None:
+    """With the tags that name it there. An index may lack the platforms that nobody has pulled."""
+    tags = queries.tags_naming(tx, pull.place, str(pulled.digest))
+    queries.note_repository(tx, pull.place)
+    push = Push(pull.place, pulled.manifest, pulled.digest, tags, Platform(), pull.change)
+    commit_manifest(tx, push, Sparse.ACCEPTED)
