@@ -5,7 +5,9 @@ first run tells all.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -19,6 +21,7 @@ from entrepot.tasks.context import ContextInvalid, parse_context
 from entrepot.tasks.contexts.fetching import fetch
 from entrepot.tasks.contexts.inside import resolve
 from entrepot.tasks.contexts.model import ContextFailed, Means
+from entrepot.tasks.contexts.texts import fetch_text
 from entrepot.tasks.dockerfile import TEXT_LIMIT, DockerfileInvalid, bases
 from entrepot.tasks.execution.builds import Build, parse_build
 from entrepot.tasks.execution.dependencies import dependencies
@@ -107,7 +110,8 @@ def _bases(site: Site, row: TaskRow, folder: Path) -> tuple[BaseImage, ...]:
     fetched = fetch(parse_context(secrets.context or plan.context, secrets.token), files, means)
     name, server = site.registry(row.registry_id)
     reading = Reading(_NAME, name, server, row.name, fetched.commit, fetched.branch)
-    job = read_job(plan, secrets, reading, site.reader, fetched.root)
+    reader = replace(site.reader, fetch=partial(fetch_text, means))
+    job = read_job(plan, secrets, reading, reader, fetched.root)
     return bases_of(each for build in _builds(job) for each in _dependencies(build, fetched.root))
 
 

@@ -99,14 +99,16 @@ def read_aliases(block: str, root: Mapping[str, object], images: Mapping[str, st
 
 
 def _load(source: str, load: Load) -> Mapping[str, str]:
+    # An address's query may be a signature that opens it.
+    shown = source.partition("?")[0] if "://" in source else source
     try:
         text = load(source)
     except OSError as error:
-        raise _failed(f"{source}: {error.strerror or error}") from error
+        raise _failed(f"{shown}: {error.strerror or error}") from error
     try:
         return read_document(f"values:\n{_indented(text)}", Alias)[0].values
     except TaskInvalid as wrong:
-        raise _failed(f"{source}: {wrong}") from wrong
+        raise _failed(f"{shown}: {wrong}") from wrong
 
 
 def _indented(text: str) -> str:

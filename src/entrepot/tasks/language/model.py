@@ -118,7 +118,13 @@ class Alias(Struct, frozen=True, rename="camel"):
     values: Annotated[dict[str, str], Meta(description="Names of letters and digits, and what stands for them.")] = (
         field(default_factory=dict)
     )
-    src: Annotated[list[str], Meta(description="Files or addresses with further ones.")] = field(default_factory=list)
+    src: Annotated[
+        list[str],
+        Meta(
+            description="Maps of further ones, the later over the earlier, `values` over all: files of the context, "
+            "and http or https addresses, which have two seconds to answer."
+        ),
+    ] = field(default_factory=list)
     directive: Annotated[str, Meta(description="The sign before a name; $ unless said.")] = ""
 
 

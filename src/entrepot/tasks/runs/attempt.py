@@ -20,6 +20,7 @@ from entrepot.remote.sign_in import Credentials
 from entrepot.tasks.context import Artifact, Context, ContextInvalid, parse_context
 from entrepot.tasks.contexts.fetching import fetch
 from entrepot.tasks.contexts.model import ContextFailed, Fetched, Means
+from entrepot.tasks.contexts.texts import fetch_text
 from entrepot.tasks.egress import Egress, EgressUnknown
 from entrepot.tasks.engines.model import Allowance, Canceled, DiskFull, Engine, EngineFailed, Order
 from entrepot.tasks.engines.registry import own_registry
@@ -186,7 +187,7 @@ class _Attempt:
         reading = self._reading(name, server, fetched)
         if not is_plain(reading.branch):
             says.say("The branch's name has signs that a shell would read: {{.Run.Branch}} is empty")
-        reader = replace(self.site.reader, unlock=self._unlock(says))
+        reader = replace(self.site.reader, unlock=self._unlock(says), fetch=partial(fetch_text, means))
         job = read_job(self.plan, self.secrets, reading, reader, fetched.root)
         own = f"{self.row.id}-{self.run.attempt}"
         builds = (

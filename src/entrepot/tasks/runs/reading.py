@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from entrepot.tasks.contexts.inside import resolve
 from entrepot.tasks.contexts.model import ContextFailed
+from entrepot.tasks.contexts.texts import is_address
 from entrepot.tasks.execution.images import ALIASES
 from entrepot.tasks.execution.model import BuildArgument, QuickBuild
 from entrepot.tasks.language import reading
@@ -52,10 +54,16 @@ class Reading:
 
 # The text of a vault's secret, by its address and the client id of who reads it, which may be empty.
 Unlock: TypeAlias = Callable[[str, str], str]
+# The text at an address, of so many bytes at most. Raises OSError.
+FetchText: TypeAlias = Callable[[str, int], str]
 
 
 def _no_vaults(url: str, client_id: str) -> str:  # noqa: ARG001  it is an Unlock
     raise ContextFailed(f"{url[:300]}: there are no vaults here")
+
+
+def _no_addresses(url: str, limit: int) -> str:  # noqa: ARG001  it is a FetchText
+    raise OSError(0, "addresses are not read here")
 
 
 def is_plain(branch: str) -> bool:
@@ -65,11 +73,16 @@ def is_plain(branch: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """``images``: by the names that task files have for them."""
+    """``images``: by the names that task files have for them. ``fetch``: of further aliases."""
 
     renderer: Renderer
     images: Mapping[str, str]
     unlock: Unlock = _no_vaults
+    fetch: FetchText = _no_addresses
+
+    def load(self, root: Path, source: str) -> str:
+        """Further aliases. Raises OSError, ContextFailed."""
+        return self.fetch(source, FILE_LIMIT) if is_address(source) else _file(root, source)
 
 
 def read_job(plan: Plan, secrets: Secrets, known: Reading, reader: Reader, root: Path) -> Task | QuickBuild:
@@ -84,7 +97,7 @@ def read_job(plan: Plan, secrets: Secrets, known: Reading, reader: Reader, root:
             values_text = steps.values_text if not steps.values_path else _file(root, steps.values_path)
             shown = {name: value or "" for name, value in steps.values.items()}
             values: dict[str, object] = {**read_values(values_text), **shown, **secrets.values, **happened}
-            given = Given(run, values, images={**ALIASES, **reader.images}, load=lambda path: _file(root, path))
+            given = Given(run, values, images={**ALIASES, **reader.images}, load=partial(reader.load, root))
             task = reader.renderer.read(text, given)
             if not task.file.secrets:
                 return task
