@@ -8,7 +8,7 @@ from typing import Annotated, Final, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec.structs import FieldInfo
 
-from entrepot.tasks.engines.model import ACR_IMAGE
+from entrepot.tasks.engines.model import ACR_IMAGE, WORKSPACE_VOLUME
 from entrepot.tasks.execution.images import ALIASES
 from entrepot.tasks.language.aliases import BUILT_IN, DIRECTIVE
 from entrepot.tasks.language.checks import VERSIONS
@@ -49,7 +49,7 @@ _RUN: Final = {
     "GitTag": "empty",
     "Repository": "empty",
     "TriggeredBy": "what began the run, for a run that a trigger began",
-    "SharedVolume": "empty",
+    "SharedVolume": f"the volume that holds `/workspace`: `{WORKSPACE_VOLUME}`",
     "TaskName": "the task's name; empty for a quick run",
 }
 

@@ -99,6 +99,7 @@ def _read(name: str) -> str:
 
 
 def _given(arguments: argparse.Namespace) -> "Given":
+    from entrepot.tasks.engines.model import WORKSPACE_VOLUME
     from entrepot.tasks.language.reading import Given, Run
 
     values: dict[str, object] = {}
@@ -108,7 +109,13 @@ def _given(arguments: argparse.Namespace) -> "Given":
             raise Refusal([f"--set {each}: NAME=VALUE is expected"], USAGE)
         values[name] = value
     # A text that stands where the run's own will: without one, `$Registry/app:$ID .` would be another YAML.
-    run = Run(id="run1", registry="registry.example.com", registry_name="registry", date="20260101-000000z")
+    run = Run(
+        id="run1",
+        registry="registry.example.com",
+        registry_name="registry",
+        date="20260101-000000z",
+        shared_volume=WORKSPACE_VOLUME,
+    )
     return Given(run, values=values, load=_load)
 
 

@@ -22,6 +22,9 @@ ACR_IMAGE: Final = "entrepot-acr"
 # Where every step finds them (ACR-TASKS 2.4).
 WORKSPACE: Final = "/workspace"
 HOME: Final = "/acb/home"
+# The volumes that hold them, as every machine calls its own: ``--volume acb-workspace:/workspace``.
+WORKSPACE_VOLUME: Final = "acb-workspace"
+HOME_VOLUME: Final = "acb-home"
 
 
 class EngineFailed(Exception):
@@ -146,9 +149,6 @@ class EngineImage(NamedTuple):
 class Machine(Protocol):
     """One attempt's. Calls may be made from several threads at once."""
 
-    # What the machine calls the volumes that hold WORKSPACE and HOME: for ``--volume NAME:/workspace``.
-    workspace: str
-    home: str
     # Whether its engine has BuildKit; the client may lack what it needs for that.
     has_buildkit: bool
 

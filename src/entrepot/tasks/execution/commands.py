@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from posixpath import normpath
 from typing import Final
 
-from entrepot.tasks.engines.model import HOME, WORKSPACE, Machine
+from entrepot.tasks.engines.model import HOME, HOME_VOLUME, WORKSPACE, WORKSPACE_VOLUME
 from entrepot.tasks.execution.model import QuickBuild
 from entrepot.tasks.language.model import Step
 
@@ -22,7 +22,7 @@ VOLUMES: Final = f"{HOME}/.entrepot/volumes"
 _OF_CLIENT: Final = re.compile(r"PATH|HOME|LD_.*|(DOCKER|BUILDKIT|BUILDX)_.*", re.IGNORECASE)
 
 
-def run_line(step: Step, machine: Machine, exits: Mapping[str, int], handed_on: Iterable[str] = ()) -> str:
+def run_line(step: Step, exits: Mapping[str, int], handed_on: Iterable[str] = ()) -> str:
     """``exits``: exit codes of earlier steps, for ``ACR_STEP_<ID>_EXIT``. ``handed_on``: variables of the client that
     the container gets, whose values stand on no command line.
     """
@@ -35,7 +35,7 @@ def run_line(step: Step, machine: Machine, exits: Mapping[str, int], handed_on: 
     words += _option("--cpus", step.cpus)
     words += _option("--entrypoint", step.entry_point)
     words.append(f"--name {shlex.quote(step.id)}")
-    words += [f"--volume {shlex.quote(each)}" for each in _volumes(step, machine)]
+    words += [f"--volume {shlex.quote(each)}" for each in _volumes(step)]
     words.append(f"--env HOME={HOME}")
     words += [f"--env {name}" for name in handed_on]
     words += [f"--env {_exit_name(name)}={code}" for name, code in exits.items()]
@@ -49,10 +49,10 @@ def _option(name: str, value: str) -> list[str]:
     return [f"{name} {value}"] if value else []
 
 
-def _volumes(step: Step, machine: Machine) -> Iterable[str]:
-    yield f"{machine.workspace}:{WORKSPACE}"
+def _volumes(step: Step) -> Iterable[str]:
+    yield f"{WORKSPACE_VOLUME}:{WORKSPACE}"
     yield f"{SOCKET}:{SOCKET}"
-    yield f"{machine.home}:{HOME}"
+    yield f"{HOME_VOLUME}:{HOME}"
     for mount in step.volume_mounts:
         yield f"{volume_of(mount.name)}:{mount.mount_path}"
 

@@ -144,7 +144,7 @@ class _Container:
             # Kept, detached, or left by a client that was ended: docker would refuse the name.
             machine.remove(name)
         self.names.add(name)
-        line = commands.run_line(self.step, machine, self.exits, self.environment)
+        line = commands.run_line(self.step, self.exits, self.environment)
         try:
             code = self.calls.shell(line, How(output, seconds, env=self.environment))
         except TimedOut:

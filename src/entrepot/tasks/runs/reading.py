@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from entrepot.tasks.contexts.inside import resolve
 from entrepot.tasks.contexts.model import ContextFailed
 from entrepot.tasks.contexts.texts import is_address
+from entrepot.tasks.engines.model import WORKSPACE_VOLUME
 from entrepot.tasks.execution.images import ALIASES
 from entrepot.tasks.execution.model import BuildArgument, QuickBuild
 from entrepot.tasks.language import reading
@@ -48,6 +49,7 @@ class Reading:
             commit=self.commit,
             branch=self.branch if is_plain(self.branch) else "",
             triggered_by=self.triggered_by,
+            shared_volume=WORKSPACE_VOLUME,
             task_name=self.task,
         )
 

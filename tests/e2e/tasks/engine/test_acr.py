@@ -14,6 +14,7 @@ from tests.e2e.tasks.engine.machines import SOCKET, Bench, Host, machine
 from tests.services import Registry
 
 from entrepot.tasks.engines.docker.acr_image import AcrImage
+from entrepot.tasks.engines.model import HOME_VOLUME
 from entrepot.tasks.engines.registry import client_of, own_registry
 
 pytestmark = [pytest.mark.xdist_group("task-engine"), pytest.mark.timeout(300)]
@@ -32,7 +33,7 @@ def signed_in(host: Host, server: Registry, tmp_path: Path) -> Iterator[Bench]:
 
 
 def acr(bench: Bench, words: str, flags: str = "--network none") -> str:
-    home = f"--volume {bench.machine.home}:/acb/home --env HOME=/acb/home"
+    home = f"--volume {HOME_VOLUME}:/acb/home --env HOME=/acb/home"
     return f"docker run --rm {flags} {SOCKET} {home} entrepot-acr {words}"
 
 

@@ -12,7 +12,7 @@ from tests.e2e.clients import Shell
 from tests.e2e.tasks.engine.machines import Bench, Host, machine
 from tests.services import wait_until
 
-from entrepot.tasks.engines.model import Allowance
+from entrepot.tasks.engines.model import HOME_VOLUME, WORKSPACE_VOLUME, Allowance
 from entrepot.tasks.execution.executor import execute
 from entrepot.tasks.execution.model import BuildArgument, Ending, Outcome, QuickBuild, Work
 from entrepot.tasks.language.reading import Given, Task, read_task
@@ -68,7 +68,7 @@ def test_a_run_has_a_few_networks_at_a_time(bench: Bench) -> None:
 def test_folders_without_end_are_removed_with_the_run(host: Host, tmp_path: Path) -> None:
     """What walks down by calling itself falls over a thousand of them, and so would every later run."""
     with machine(host, tmp_path) as bench:
-        flags = f"--volume {bench.machine.workspace}:/workspace --volume {bench.machine.home}:/acb/home"
+        flags = f"--volume {WORKSPACE_VOLUME}:/workspace --volume {HOME_VOLUME}:/acb/home"
         deep = "d/" * 1900
         bench.step(flags, f"mkdir -p /workspace/{deep} /acb/home/{deep}")
         folder = host.engine.folder / bench.run

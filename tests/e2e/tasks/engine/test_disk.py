@@ -9,7 +9,7 @@ from tests.e2e.clients import Shell
 from tests.e2e.tasks.engine.machines import Host, machine
 
 from entrepot.tasks.engines.docker.disk import Disk, disk_of
-from entrepot.tasks.engines.model import DiskFull
+from entrepot.tasks.engines.model import HOME_VOLUME, WORKSPACE_VOLUME, DiskFull
 
 pytestmark = [pytest.mark.xdist_group("task-engine"), pytest.mark.timeout(300)]
 
@@ -29,7 +29,7 @@ def test_the_run_that_fills_the_disk_is_ended_and_no_other(host: Host, tmp_path:
     small = replace(host, engine=replace(host.engine, site=replace(host.engine.site, disk=watched)))
     with machine(small, tmp_path) as filling, machine(small, tmp_path) as other:
         other.detached("quiet")
-        flags = f"--volume {filling.machine.workspace}:/workspace --volume {filling.machine.home}:/acb/home"
+        flags = f"--volume {WORKSPACE_VOLUME}:/workspace --volume {HOME_VOLUME}:/acb/home"
         # Others write to this disk, too, and may make room again: it goes on until it is stopped.
         line = f"dd if=/dev/zero of={place} bs=1M count=4000; sleep 100"
         with pytest.raises(DiskFull, match="this run wrote most to it"):

@@ -11,6 +11,8 @@ from tests.e2e.clients import Shell
 from tests.e2e.tasks.engine.machines import BOTH, SOCKET, Bench, Host
 from tests.services import reserved_port, running, wait_until
 
+from entrepot.tasks.engines.model import HOME_VOLUME, WORKSPACE_VOLUME
+
 pytestmark = [pytest.mark.xdist_group("task-engine"), pytest.mark.timeout(300)]
 
 SERVE = "while :; do echo hello | nc -l -p 80; done"
@@ -35,7 +37,7 @@ def test_a_step_finds_another_by_its_name(bench: Bench) -> None:
 
 
 def test_steps_share_workspace_and_home(bench: Bench) -> None:
-    shared = f"--volume {bench.machine.workspace}:/workspace --volume {bench.machine.home}:/acb/home"
+    shared = f"--volume {WORKSPACE_VOLUME}:/workspace --volume {HOME_VOLUME}:/acb/home"
     bench.step(shared, "sh -c 'echo one >/workspace/a; echo two >/acb/home/b'")
     assert bench.says("cat /workspace/a /acb/home/b") == "one\ntwo\n"
     assert (bench.source / "a").read_text() == "one\n"
@@ -231,7 +233,7 @@ def test_the_data_folder_is_out_of_reach(bench: Bench, secret: Path) -> None:
         f"docker run --rm --mount {mount} {bench.image} cat /x/key",
         f"docker volume create --opt type=none --opt o=bind --opt device={secret} x",
         f"ln -s {secret} /workspace/data && cat /workspace/data/key",
-        f"docker run --rm --volume {bench.machine.workspace}:/workspace {bench.image} cat /workspace/data/key",
+        f"docker run --rm --volume {WORKSPACE_VOLUME}:/workspace {bench.image} cat /workspace/data/key",
         f"docker cp {secret}/key x:/",
     ]
     for line in lines:

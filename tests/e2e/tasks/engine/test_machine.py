@@ -20,7 +20,7 @@ from entrepot.tasks.engines.docker.image import found_programs
 from entrepot.tasks.engines.docker.places import Place
 from entrepot.tasks.engines.docker.report import report
 from entrepot.tasks.engines.docker.site import Site
-from entrepot.tasks.engines.model import Allowance, Canceled, EngineFailed, TimedOut
+from entrepot.tasks.engines.model import WORKSPACE_VOLUME, Allowance, Canceled, EngineFailed, TimedOut
 
 pytestmark = [pytest.mark.xdist_group("task-engine"), pytest.mark.timeout(300)]
 
@@ -176,9 +176,7 @@ def test_a_worker_that_is_not_root_removes_what_root_wrote(host: Host, short_fol
     def work() -> None:
         engine = replace(host.engine, folder=short_folder / "runs")
         bench = opened(replace(host, engine=engine), short_folder / "sources")
-        bench.step(
-            f"--volume {bench.machine.workspace}:/workspace", "sh -c 'mkdir -p /workspace/a/b; chmod 700 /workspace/a'"
-        )
+        bench.step(f"--volume {WORKSPACE_VOLUME}:/workspace", "sh -c 'mkdir -p /workspace/a/b; chmod 700 /workspace/a'")
         bench.machine.close()
         assert not bench.source.exists()
 

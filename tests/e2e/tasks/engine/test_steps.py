@@ -10,6 +10,8 @@ from tests.e2e.tasks.engine.machines import BOTH, Bench
 from entrepot.tasks.execution.executor import execute
 from entrepot.tasks.execution.model import Ending, Outcome, Work
 from entrepot.tasks.language.reading import Given, read_task
+from entrepot.tasks.model import Platform
+from entrepot.tasks.runs.reading import Reading
 
 pytestmark = [pytest.mark.xdist_group("task-engine"), pytest.mark.timeout(300)]
 
@@ -31,9 +33,11 @@ class Log:
         return "".join(self.pieces)
 
 
-def ran(bench: Bench, text: str, canceled: Event | None = None, seconds: float = 200) -> tuple[Outcome, str]:
+def ran(
+    bench: Bench, text: str, canceled: Event | None = None, seconds: float = 200, given: Given | None = None
+) -> tuple[Outcome, str]:
     log = Log()
-    job = read_task(text.replace("IMAGE", bench.image).replace("RUN_NAME", bench.run), Given())
+    job = read_task(text.replace("IMAGE", bench.image).replace("RUN_NAME", bench.run), given or Given())
     outcome = execute(Work(bench.run, job, "localhost:5000", 600, seconds), bench.machine, log, canceled or Event())
     return outcome, log.text
 
@@ -72,6 +76,21 @@ def test_steps_build_share_find_and_stop_each_other(bench: Bench) -> None:
     assert "built\n" in said
     assert [image.runtime.reference for image in outcome.dependencies if image.runtime] == [bench.image]
     assert bench.says("docker ps --all --quiet") == ""
+
+
+@BOTH
+def test_a_step_gives_its_own_containers_the_work_folder_by_its_volumes_name(bench: Bench) -> None:
+    text = """
+version: v1.1.0
+steps:
+  - cmd: IMAGE sh -c 'echo written >made'
+  - cmd: IMAGE docker run --rm -v $SharedVolume:/w IMAGE cat /w/made
+  - cmd: IMAGE docker run --rm -v {{.Run.SharedVolume}}:/w IMAGE cat /w/made
+"""
+    told = Given(Reading("ca1", "local", "localhost:5000").given(Platform("linux")))
+    outcome, said = ran(bench, text, given=told)
+    assert outcome.ending is Ending.SUCCEEDED, said
+    assert said.count("written\n") == 2
 
 
 @BOTH

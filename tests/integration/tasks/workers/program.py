@@ -48,8 +48,6 @@ class Record:
 
 
 class RecordingMachine:
-    workspace = "workspace"
-    home = "home"
     has_buildkit = False
 
     def __init__(self, record: Record, run: str) -> None:

@@ -104,9 +104,6 @@ class RecordingMachine:
     ``has_buildkit``: whether the client's help for builds, which is not recorded, knows of secrets.
     """
 
-    workspace = "work-volume"
-    home = "home-volume"
-
     def __init__(self, clock: RecordingClock) -> None:
         self._clock = clock
         self._lock = Lock()

@@ -4,20 +4,18 @@ import shlex
 import subprocess
 
 import pytest
-from tests.unit.tasks.execution.recording import RecordingClock, RecordingMachine
 
 from entrepot.tasks.execution import commands
 from entrepot.tasks.execution.model import BuildArgument, QuickBuild
 from entrepot.tasks.language.model import Step, VolumeMount
 
-MACHINE = RecordingMachine(RecordingClock())
 SHARED = (
-    "--volume work-volume:/workspace --volume /var/run/docker.sock:/var/run/docker.sock --volume home-volume:/acb/home"
+    "--volume acb-workspace:/workspace --volume /var/run/docker.sock:/var/run/docker.sock --volume acb-home:/acb/home"
 )
 
 
 def line(step: Step, exits: dict[str, int] | None = None) -> str:
-    return commands.run_line(step, MACHINE, exits or {})
+    return commands.run_line(step, exits or {})
 
 
 def test_a_step_is_docker_run_with_the_text_behind_it() -> None:

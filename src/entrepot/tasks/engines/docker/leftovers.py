@@ -14,8 +14,8 @@ from entrepot.tasks.engines.docker.api import Api, Json, Made
 from entrepot.tasks.engines.docker.ending import exit_code
 from entrepot.tasks.engines.docker.places import Place
 from entrepot.tasks.engines.docker.proxy.model import DEPLOYMENT_LABEL, RUN_LABEL, engine_name
-from entrepot.tasks.engines.docker.site import HOME_VOLUME, WORKSPACE_VOLUME, Site
-from entrepot.tasks.engines.model import HOME, WORKSPACE
+from entrepot.tasks.engines.docker.site import Site
+from entrepot.tasks.engines.model import HOME, HOME_VOLUME, WORKSPACE, WORKSPACE_VOLUME
 
 _GONE: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 _LOOKS: Final = 3

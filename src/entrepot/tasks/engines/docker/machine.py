@@ -34,8 +34,18 @@ from entrepot.tasks.engines.docker.proxy.model import (
 )
 from entrepot.tasks.engines.docker.proxy.run import EngineRun
 from entrepot.tasks.engines.docker.proxy.server import Proxy
-from entrepot.tasks.engines.docker.site import HOME_VOLUME, WORKSPACE_VOLUME, Site
-from entrepot.tasks.engines.model import HOME, WORKSPACE, Call, EngineFailed, EngineImage, Order, WayOut
+from entrepot.tasks.engines.docker.site import Site
+from entrepot.tasks.engines.model import (
+    HOME,
+    HOME_VOLUME,
+    WORKSPACE,
+    WORKSPACE_VOLUME,
+    Call,
+    EngineFailed,
+    EngineImage,
+    Order,
+    WayOut,
+)
 
 _RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 _PROCESSES: Final = 1024
@@ -51,9 +61,6 @@ class _Image(msgspec.Struct, rename="pascal"):
 
 
 class DockerMachine:
-    workspace: str = WORKSPACE_VOLUME
-    home: str = HOME_VOLUME
-
     def __init__(self, site: Site, place: Place, order: Order) -> None:
         """Raises EngineFailed; then nothing is left."""
         if _RUN.fullmatch(order.run) is None:

@@ -1,17 +1,12 @@
 """What all machines of an engine have in common."""
 
 from dataclasses import dataclass, field
-from typing import Final
 
 from entrepot.tasks.engines.docker.acr_image import AcrImage
 from entrepot.tasks.engines.docker.api import Api, Json
 from entrepot.tasks.engines.docker.disk import Disk
 from entrepot.tasks.engines.docker.proxy.model import Flavor
 from entrepot.tasks.engines.docker.rights import Rights
-
-# The run's volumes, as its machine and its steps call them.
-WORKSPACE_VOLUME: Final = "acb-workspace"
-HOME_VOLUME: Final = "acb-home"
 
 
 @dataclass(frozen=True, slots=True)
