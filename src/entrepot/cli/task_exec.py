@@ -10,8 +10,11 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,15 +23,13 @@ import msgspec
 from entrepot.cli.refusal import FAILED, INTERRUPTED, USAGE, Refusal
 
 if TYPE_CHECKING:
+    from entrepot.cli.local_task import Here, Ready
     from entrepot.cli.parsing import Commands
-    from entrepot.outbound.client import Outbound
     from entrepot.tasks.engines.model import Order
     from entrepot.tasks.execution.model import Login, Outcome
-    from entrepot.tasks.language.reading import Given, Task
 
 TEXT: Final = "Run a task file on this machine's docker: the same steps and the same log as in the registry."
 _ENGINE: Final = Path("/var/run/docker.sock")
-_CAS: Final = Path("/etc/docker/certs.d")
 _LIMIT: Final = 1024 * 1024
 _HOUR: Final = 3600
 
@@ -43,6 +44,9 @@ def register(verbs: "Commands") -> None:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a value: {{.Values.NAME}}")
     parser.add_argument("--set-secret", action="append", default=[], metavar="NAME=VALUE", help="one that is masked")
     parser.add_argument("--image", action="append", default=[], metavar="NAME=REFERENCE", help="the image of an alias")
+    parser.add_argument(
+        "--vaults", action="append", default=[], metavar="NAME=FOLDER", help="the files of a vault that secrets name"
+    )
     parser.add_argument("--timeout", type=int, default=_HOUR, metavar="SECONDS", help="for the whole run: 3600")
     parser.add_argument("--engine", type=Path, default=_ENGINE, metavar="SOCKET", help=f"docker's socket: {_ENGINE}")
     parser.set_defaults(run=run)
@@ -50,17 +54,17 @@ def register(verbs: "Commands") -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit codes: 0, 1 for a run that failed, 2 for what is no task, 130 when it was interrupted."""
-    from entrepot.tasks.engines.model import EngineFailed
+    from entrepot.tasks.engines.model import Canceled, EngineFailed
     from entrepot.tasks.execution.model import Ending
 
-    logins = _logins(arguments)
-    name = f"local-{secrets.token_hex(4)}"
-    task = _task(arguments, name)
+    began, name, logins, canceled = time.monotonic(), f"local-{secrets.token_hex(4)}", _logins(arguments), _interrupt()
     with tempfile.TemporaryDirectory(prefix="entrepot-") as folder:
-        source = Path(folder) / "source"
-        _copy(arguments.source, source)
         try:
-            outcome = _execute(arguments, name, task, logins, Path(folder))
+            ready = _ready(arguments, _here(arguments, name, logins, canceled, Path(folder)))
+            left = arguments.timeout - (time.monotonic() - began)
+            outcome = _execute(ready, _Run(arguments, name, logins, canceled, left), Path(folder))
+        except Canceled:
+            return INTERRUPTED
         except EngineFailed as failed:
             raise Refusal([f"docker at {arguments.engine}: {failed}"]) from None
     if outcome.ending is Ending.CANCELED:
@@ -69,38 +73,55 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if outcome.ending is Ending.SUCCEEDED else FAILED
 
 
-def _execute(
-    arguments: argparse.Namespace, name: str, task: "Task", logins: "tuple[Login, ...]", folder: Path
-) -> "Outcome":
+def _interrupt() -> threading.Event:
+    """Set by Ctrl-C, and by whoever ends the process."""
+    canceled = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: canceled.set())
+    return canceled
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """``seconds``: how much of its time is left."""
+
+    arguments: argparse.Namespace
+    name: str
+    logins: "tuple[Login, ...]"
+    canceled: threading.Event
+    seconds: float
+
+
+def _execute(ready: "Ready", run: _Run, folder: Path) -> "Outcome":
     """Raises EngineFailed."""
     from entrepot.tasks.engines.docker.engine import find
     from entrepot.tasks.execution.executor import execute
     from entrepot.tasks.execution.model import Work
 
-    canceled = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: canceled.set())
-    hidden = [*_pairs(arguments.set_secret, "--set-secret").values(), *(login.password for login in logins)]
-    machine = find(folder, name, arguments.engine).machine(_order(arguments, name, folder / "source"))
+    arguments = run.arguments
+    machine = find(folder, run.name, arguments.engine).machine(_order(arguments, run.name, folder / "source"))
     try:
-        work = Work(name, task, arguments.registry, arguments.timeout, arguments.timeout, logins)
-        return execute(work, machine, _Console(hidden), canceled)
+        work = Work(
+            run.name,
+            ready.task,
+            arguments.registry,
+            arguments.timeout,
+            run.seconds,
+            run.logins,
+            fetched=ready.fetched,
+        )
+        return execute(work, machine, _Console(ready.secrets), run.canceled)
     finally:
         machine.close()
 
 
 def _order(arguments: argparse.Namespace, name: str, source: Path) -> "Order":
-    """The image ``acr`` reaches the registry as docker does: with the system's CAs, and with docker's of its name."""
-    from entrepot.outbound.client import tls_context
+    from entrepot.cli.local_task import registry_client
     from entrepot.tasks.engines.model import Order
-    from entrepot.tasks.engines.registry import client_of, own_registry
+    from entrepot.tasks.engines.registry import own_registry
 
-    ca = _CAS / arguments.registry / "ca.crt"
-
-    def opened() -> "Outbound":
-        return client_of(arguments.registry, tls_context(ca if ca.exists() else None))
-
-    return Order(name, source, registry=own_registry(arguments.registry, "https", opened))
+    server = arguments.registry
+    return Order(name, source, registry=own_registry(server, "https", partial(registry_client, server)))
 
 
 class _Console:
@@ -126,38 +147,43 @@ class _Console:
         sys.stdout.buffer.flush()
 
 
-def _task(arguments: argparse.Namespace, name: str) -> "Task":
-    """Raises Refusal."""
-    from entrepot.tasks.language.findings import TaskInvalid
-    from entrepot.tasks.language.reading import read_task
+def _here(
+    arguments: argparse.Namespace, name: str, logins: "tuple[Login, ...]", canceled: threading.Event, folder: Path
+) -> "Here":
+    """With a copy of the source. Raises Refusal."""
+    from entrepot.cli.local_task import Here
 
+    source, scratch = folder / "source", folder / "scratch"
+    _copy(arguments.source, source)
+    scratch.mkdir(mode=0o700)
+    images, vaults = _pairs(arguments.image, "--image"), _pairs(arguments.vaults, "--vaults")
+    return Here(name, arguments.registry, source, scratch, images, vaults, logins, canceled)
+
+
+def _ready(arguments: argparse.Namespace, here: "Here") -> "Ready":
+    """Nothing has run yet when it refuses. Raises Refusal, Canceled."""
+    from entrepot.cli.local_task import read_here
+    from entrepot.tasks.contexts.model import ContextFailed
+    from entrepot.tasks.language.findings import TaskInvalid
+    from entrepot.tasks.runs.model import Steps
+
+    work = Steps(text=_text(arguments.file), values=_pairs(arguments.set, "--set"))
     try:
-        with Path(arguments.file).open(encoding="utf-8", newline="") as file:
-            text = file.read(_LIMIT)
-        return read_task(text, _given(arguments, name))
+        return read_here(here, work, _pairs(arguments.set_secret, "--set-secret"))
     except TaskInvalid as wrong:
         raise Refusal([f"{arguments.file}: {finding}" for finding in wrong.findings], USAGE) from wrong
+    except ContextFailed as wrong:
+        raise Refusal([f"{arguments.file}: {wrong}"], USAGE) from wrong
+
+
+def _text(name: str) -> str:
+    """Raises Refusal."""
+    try:
+        with Path(name).open(encoding="utf-8", newline="") as file:
+            return file.read(_LIMIT)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is no text"
-        raise Refusal([f"{arguments.file}: {reason}"], USAGE) from None
-
-
-def _given(arguments: argparse.Namespace, name: str) -> "Given":
-    from entrepot.tasks.execution.images import ALIASES
-    from entrepot.tasks.language.reading import Given, Run
-
-    registry = arguments.registry
-    known = Run(
-        id=name,
-        registry=registry,
-        registry_name=registry.partition(":")[0].partition(".")[0],
-        date=f"{datetime.now(UTC):%Y%m%d-%H%M%Sz}",
-    )
-    values: dict[str, object] = {
-        **_pairs(arguments.set, "--set"),
-        **_pairs(arguments.set_secret, "--set-secret"),
-    }
-    return Given(known, values, images={**ALIASES, **_pairs(arguments.image, "--image")})
+        raise Refusal([f"{name}: {reason}"], USAGE) from None
 
 
 def _pairs(given: list[str], flag: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from tests.e2e.az.cli import Az
 from tests.e2e.clients import Shell
 from tests.e2e.tasks.conftest import TOOLS, Site
 from tests.e2e.tasks.test_az_build import tags
+from tests.gits import Repository
 
 pytestmark = [pytest.mark.xdist_group("tasks"), pytest.mark.timeout(300)]
 
@@ -39,6 +40,33 @@ steps:
     assert "succeeded" in said
     assert tags(az, repository) == ["v7"]
     assert steps.exists()  # the run had a copy
+
+
+def test_aliases_secrets_and_git_are_what_they_are_in_the_registry(
+    site: Site, steps: Path, app: Repository, git_at: str, repository: str, tmp_path: Path
+) -> None:
+    (tmp_path / "vault").mkdir()
+    (tmp_path / "vault" / "signing-key").write_text("correct-horse\n")
+    (steps.parent / "more.yaml").write_text(f"image: {site.tools}\n")
+    steps.write_text(
+        f"""\
+version: v1.1.0
+alias:
+  src: [more.yaml]
+secrets:
+  - id: key
+    keyvault: https://builds.vault.azure.net/secrets/signing-key
+steps:
+  - id: app
+    build: -t {repository}:git {git_at}/team/app.git
+  - cmd: $image sh -c 'echo "the key is {{{{.Secrets.key}}}}" && cat app/greeting && cat greeting'
+"""
+    )
+    said = site.docker.run(*exec_words(site, steps, "--vaults", f"builds={tmp_path / 'vault'}"))
+    assert "the key is ***" in said, said
+    assert "first\n" in said
+    assert "hello from" in said
+    assert f"git-head-revision: {app.git('rev-parse', 'HEAD')}" in said
 
 
 def test_a_step_that_fails_fails_the_command(site: Site, steps: Path) -> None:

@@ -1,8 +1,7 @@
 """One attempt at a run: its files are fetched, its task is read, its machine is made, its steps run."""
 
-import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from entrepot.jobs.run import Run
 from entrepot.outbound.client import Outbound
 from entrepot.outbound.streams import Streams
 from entrepot.remote.sign_in import Credentials
-from entrepot.tasks.context import Artifact, Context, ContextInvalid, parse_context
+from entrepot.tasks.context import Artifact, Context
 from entrepot.tasks.contexts.fetching import fetch
 from entrepot.tasks.contexts.model import ContextFailed, Fetched, Means
 from entrepot.tasks.contexts.texts import fetch_text
@@ -26,10 +25,8 @@ from entrepot.tasks.engines.model import Allowance, Canceled, DiskFull, Engine, 
 from entrepot.tasks.engines.registry import own_registry
 from entrepot.tasks.engines.way_out import way_out
 from entrepot.tasks.execution.attesting import SBOM
-from entrepot.tasks.execution.builds import remote_contexts
 from entrepot.tasks.execution.executor import execute
 from entrepot.tasks.execution.model import Ending, Login, Origin, Publisher, QuickBuild, Work
-from entrepot.tasks.execution.model import Fetched as BuildContext
 from entrepot.tasks.execution.model import Outcome as Executed
 from entrepot.tasks.language.findings import Finding, TaskInvalid
 from entrepot.tasks.logs import queries as logs
@@ -37,6 +34,7 @@ from entrepot.tasks.logs.writing import LogWriter
 from entrepot.tasks.removing import remove_tree
 from entrepot.tasks.runs import queries
 from entrepot.tasks.runs.base_images import bases_of
+from entrepot.tasks.runs.build_contexts import fetch_builds, parsed
 from entrepot.tasks.runs.identity import Reach, SignInFailed, Signing, passwords_of, read_secret, sign_in, sign_out
 from entrepot.tasks.runs.model import Image, Outcome, Plan, Secrets, Status
 from entrepot.tasks.runs.queries import RunRow
@@ -46,8 +44,6 @@ from entrepot.tasks.runs.watch import Watch
 
 log: Final = structlog.stdlib.get_logger(__name__)
 
-# Of a step that a folder can be called by.
-_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,100}")
 # A run whose workers die with it may be what they die of.
 ATTEMPTS: Final = 3
 _ENDINGS: Final = {
@@ -191,7 +187,9 @@ class _Attempt:
         job = read_job(self.plan, self.secrets, reading, reader, fetched.root)
         own = f"{self.row.id}-{self.run.attempt}"
         builds = (
-            {} if isinstance(job, QuickBuild) else self._fetch_builds(remote_contexts(job), fetched.root, means, server)
+            {}
+            if isinstance(job, QuickBuild)
+            else fetch_builds(job, fetched.root, means, lambda context, to: self._reaching(context, to, server))
         )
         work = Work(
             own,
@@ -288,7 +286,7 @@ class _Attempt:
         if not self.plan.context:
             return Fetched(files)
         says.line("Downloading source code...")
-        context = _parsed(self.secrets.context or self.plan.context, self.secrets.token)
+        context = parsed(self.secrets.context or self.plan.context, self.secrets.token)
         fetched = fetch(context, files, self._reaching(context, means, server))
         says.line("Finished downloading source code")
         return fetched
@@ -302,23 +300,6 @@ class _Attempt:
         except OSError as error:
             raise ContextFailed(f"the registry's CA cannot be read: {error}") from None
 
-    def _fetch_builds(
-        self, contexts: Mapping[str, str], root: Path, means: Means, server: str
-    ) -> dict[str, BuildContext]:
-        """What builds of the task file have elsewhere, below the run's own files. Raises ContextFailed, Canceled."""
-        found: dict[str, BuildContext] = {}
-        for number, (step, text) in enumerate(contexts.items()):
-            folder = step if _PLAIN.fullmatch(step) else f"acb_context_{number}"
-            try:
-                (root / folder).mkdir(mode=0o755)
-            except OSError as error:
-                raise ContextFailed(f"failed to make directory, {folder}: {error.strerror}") from None
-            scratch = replace(means, scratch=_made(self.folder / f"scratch-{number}"))
-            context = _parsed(text, "")
-            fetched = fetch(context, root / folder, self._reaching(context, scratch, server))
-            found[step] = BuildContext(str(fetched.root.relative_to(root.resolve())), fetched.commit)
-        return found
-
     def _outcome(self, executed: Executed | None, error: str) -> Outcome:
         images = () if executed is None else executed.images
         return Outcome(
@@ -328,14 +309,6 @@ class _Attempt:
             error or None,
             tuple(sorted(self.plan.credentials.custom_registries or {})),
         )
-
-
-def _parsed(text: str, token: str) -> Context:
-    """Raises ContextFailed."""
-    try:
-        return parse_context(text, token)
-    except ContextInvalid as wrong:
-        raise ContextFailed(str(wrong)) from None
 
 
 def _made(folder: Path) -> Path:

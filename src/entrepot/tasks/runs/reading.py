@@ -89,23 +89,28 @@ class Reader:
 
 def read_job(plan: Plan, secrets: Secrets, known: Reading, reader: Reader, root: Path) -> Task | QuickBuild:
     """``root``: the run's files. Raises TaskInvalid; ContextFailed for one that is not there; what ``unlock`` does."""
-    run = known.given(plan.platform)
     happened: dict[str, object] = {} if plan.pushed is None else {**plan.pushed.values()}
+    given = Given(known.given(plan.platform), happened)
     match plan.work:
         case Build() as build:
-            return _build(build, plan, secrets, Given(run, happened), reader.renderer)
+            return _build(build, plan, secrets, given, reader.renderer)
         case Steps() as steps:
-            text = steps.text if not steps.path else _file(root, steps.path)
-            values_text = steps.values_text if not steps.values_path else _file(root, steps.values_path)
-            shown = {name: value or "" for name, value in steps.values.items()}
-            values: dict[str, object] = {**read_values(values_text), **shown, **secrets.values, **happened}
-            given = Given(run, values, images={**ALIASES, **reader.images}, load=partial(reader.load, root))
-            task = reader.renderer.read(text, given)
-            if not task.file.secrets:
-                return task
-            # Where secrets are is itself rendered, so the file is read twice (ACR-TASKS 3.2).
-            found = {each.id: reader.unlock(each.keyvault, each.client_id) for each in task.file.secrets}
-            return reader.renderer.read(text, replace(given, secrets=found))
+            return read_steps(steps, secrets, given, reader, root)
+
+
+def read_steps(steps: Steps, secrets: Secrets, known: Given, reader: Reader, root: Path) -> Task:
+    """``known``: its values are those of what began the run. The rest is as for ``read_job``."""
+    text = steps.text if not steps.path else _file(root, steps.path)
+    values_text = steps.values_text if not steps.values_path else _file(root, steps.values_path)
+    shown = {name: value or "" for name, value in steps.values.items()}
+    values: dict[str, object] = {**read_values(values_text), **shown, **secrets.values, **known.values}
+    given = replace(known, values=values, images={**ALIASES, **reader.images}, load=partial(reader.load, root))
+    task = reader.renderer.read(text, given)
+    if not task.file.secrets:
+        return task
+    # Where secrets are is itself rendered, so the file is read twice (ACR-TASKS 3.2).
+    found = {each.id: reader.unlock(each.keyvault, each.client_id) for each in task.file.secrets}
+    return reader.renderer.read(text, replace(given, secrets=found))
 
 
 def _build(build: Build, plan: Plan, secrets: Secrets, given: Given, renderer: Renderer) -> QuickBuild:
