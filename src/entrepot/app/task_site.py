@@ -1,6 +1,6 @@
 """What a worker runs tasks with: its engine, its folder, the registries, and where sources lie."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,6 +22,7 @@ from entrepot.outbound.addresses import Permitted
 from entrepot.outbound.client import Outbound, tls_context
 from entrepot.outbound.streams import Streams
 from entrepot.settings import SettingError, Settings
+from entrepot.tasks.attempts import attempts_of
 from entrepot.tasks.contexts.model import ContextFailed
 from entrepot.tasks.egress import Egress, EgressUnknown, egress_of
 from entrepot.tasks.engines.model import Allowance
@@ -68,6 +69,7 @@ def site_of(settings: Settings, database: Database, kept: Kept, engines: Engines
         scheme=settings.scheme,
         client=partial(_client_of, settings),
         egress=partial(egress_in, database, egress),
+        attempts=partial(attempts_in, database),
         keeps_cache=settings.task_build_cache,
         publisher=lambda run, row: OwnRegistry(run, store, RegistryId(row.registry_id), row.id),
         deployment=lambda: f"urn:entrepot:{database.read(queries.deployment_id)}",
@@ -112,10 +114,20 @@ class _Tagged(msgspec.Struct):
 
 def egress_in(database: Database, setting: Egress, registry_id: int, task: str | None) -> Egress:
     """Of a run of a registry, and of a task if it is one's. Raises EgressUnknown."""
+    return egress_of(setting, _tags_in(database, registry_id, task))
+
+
+def attempts_in(database: Database, registry_id: int, task: str | None) -> int:
+    """The same, for how often a run may begin. Raises AttemptsUnknown."""
+    return attempts_of(_tags_in(database, registry_id, task))
+
+
+def _tags_in(database: Database, registry_id: int, task: str | None) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The registry's, and the task's."""
     kept = database.read(queries.settings_of_registry, registry_id)
     row = None if task is None else database.read(find_task, registry_id, task)
     of_task = {} if row is None else msgspec.json.decode(row.tags, type=dict[str, str])
-    return egress_of(setting, (msgspec.json.decode(kept, type=_Tagged).tags, of_task))
+    return msgspec.json.decode(kept, type=_Tagged).tags, of_task
 
 
 def _client_of(settings: Settings, server: str) -> Outbound:

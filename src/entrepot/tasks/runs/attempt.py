@@ -16,6 +16,7 @@ from entrepot.jobs.run import Run
 from entrepot.outbound.client import Outbound
 from entrepot.outbound.streams import Streams
 from entrepot.remote.sign_in import Credentials
+from entrepot.tasks.attempts import AttemptsUnknown, lost
 from entrepot.tasks.context import Artifact, Context
 from entrepot.tasks.contexts.fetching import fetch
 from entrepot.tasks.contexts.model import ContextFailed, Fetched, Means
@@ -44,8 +45,6 @@ from entrepot.tasks.runs.watch import Watch
 
 log: Final = structlog.stdlib.get_logger(__name__)
 
-# A run whose workers die with it may be what they die of.
-ATTEMPTS: Final = 3
 _ENDINGS: Final = {
     Ending.SUCCEEDED: (Status.SUCCEEDED, "was successful after"),
     Ending.FAILED: (Status.FAILED, "failed after"),
@@ -61,7 +60,8 @@ class Site:
     ``engine``: raises EngineFailed where there is none. ``folder``: of the worker's own, for files of runs.
     ``upload``: the bytes of what was uploaded for a registry (by its row) under a path; raises ContextFailed.
     ``registry``: name and login server of a registry by its row. ``reach``: what runs sign in to.
-    ``scheme``: of a registry's URL. ``client``: for calls to one, by its login server; raises OSError for a CA that
+    ``scheme``: of a registry's URL. ``attempts``: how often a run may begin, by the same as ``egress``; raises
+    AttemptsUnknown. ``client``: for calls to one, by its login server; raises OSError for a CA that
     cannot be read. ``egress``: of a run of a registry (by its row) and a task; raises EgressUnknown. ``streams``: to
     what runs may reach whose egress is a list. ``keeps_cache``: whether builds leave caches. ``publisher``: puts
     indexes and attestations of a run into its registry.
@@ -82,6 +82,7 @@ class Site:
     scheme: str
     client: Callable[[str], Outbound]
     egress: Callable[[int, str | None], Egress]
+    attempts: Callable[[int, str | None], int]
     keeps_cache: bool
     publisher: Callable[[Run, RunRow], Publisher]
     deployment: Callable[[], str]
@@ -164,14 +165,11 @@ class _Attempt:
 
     def _execute(self, watch: Watch, says: LogWriter) -> Executed:
         """Raises ContextFailed, SignInFailed, TaskInvalid, EngineFailed, Canceled."""
-        if self.run.attempt > 1:
-            says.say(f"The worker of this run was lost; the run begins again (attempt {self.run.attempt})")
-        if self.run.attempt > ATTEMPTS:
-            raise EngineFailed(f"{ATTEMPTS} workers were lost while they ran it")
         engine = self.site.engine()
         self._clear(engine)
         for folder in self.site.folder.glob(f"{self.row.id}-*"):
             remove_tree(folder)
+        self._expect_attempt(says)
         _made(self.folder)
         name, server = self.site.registry(self.row.registry_id)
         reach = self.site.reach
@@ -224,6 +222,17 @@ class _Attempt:
             return execute(work, machine, says, watch.ended)
         finally:
             machine.close()
+
+    def _expect_attempt(self, says: LogWriter) -> None:
+        """Raises EngineFailed, TaskInvalid."""
+        try:
+            attempts = self.site.attempts(self.row.registry_id, self.row.task)
+        except AttemptsUnknown as unknown:
+            raise TaskInvalid([Finding(str(unknown))]) from None
+        if self.run.attempt > attempts:
+            raise EngineFailed(lost(attempts))
+        if self.run.attempt > 1:
+            says.say(f"The worker of this run was lost; the run begins again (attempt {self.run.attempt})")
 
     def _clear(self, engine: Engine) -> None:
         """What another run left, and cannot be removed, is nothing to this one. Raises EngineFailed."""

@@ -90,7 +90,10 @@ class RecordingEngine:
     def machine(self, order: Order) -> Machine:
         return RecordingMachine(self.record, order.run)
 
-    def clear(self, _going: Callable[[], set[str]], /) -> Mapping[str, str]:
+    def clear(self, going: Callable[[], set[str]], /) -> Mapping[str, str]:
+        """Notes whose objects would stay."""
+        for run in going():
+            self.record.note("spare", run)
         return {}
 
 

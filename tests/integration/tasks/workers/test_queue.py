@@ -2,15 +2,17 @@
 
 import os
 import signal
+from multiprocessing.context import ForkServerProcess
 from typing import Any
 
 import pytest
 from tests.integration.conftest import Until
-from tests.integration.tasks.workers.conftest import ENDS_WITHIN, StartWorker, log_of, properties, scheduled
+from tests.integration.tasks.workers.conftest import ENDS_WITHIN, STEPS, StartWorker, log_of, properties, scheduled
 from tests.integration.tasks.workers.program import Record
 from tests.management import Management
 from tests.registry import Registry
 
+from entrepot.tasks.attempts import TAG
 from entrepot.tasks.workers.queries import agents, seen
 
 WITHIN = 60.0
@@ -43,7 +45,7 @@ async def test_twenty_runs_keep_their_order_and_none_runs_twice(
     assert all(abs(begun.index(run) - position) <= 1 for position, run in enumerate(sorted(begun)))
     going = 0
     for word, _, _ in record.lines:
-        going += {"begin": 1, "end": -1}[word]
+        going += {"begin": 1, "end": -1}.get(word, 0)
         assert going <= 2, record.lines
 
 
@@ -194,3 +196,82 @@ async def test_what_a_pools_worker_leaves_another_of_the_pool_begins_again(
 
     await until(has_ended, WITHIN)
     assert record.runs("end") == ["1-2"]
+
+
+async def lose(worker: ForkServerProcess, run: str, attempt: int, record: Record, until: Until) -> None:
+    """Once it runs this attempt."""
+
+    async def has_begun() -> bool:
+        return record.runs("begin")[-1:] == [f"{run}-{attempt}"]
+
+    await until(has_begun, WITHIN)
+    worker.kill()
+    worker.join(ENDS_WITHIN)
+
+
+async def test_a_run_that_three_workers_were_lost_with_is_an_error(
+    arm: Management, start_worker: StartWorker, record: Record, until: Until
+) -> None:
+    run = await scheduled(arm)
+    for attempt in (1, 2, 3):
+        await lose(start_worker(), "1", attempt, record, until)
+    start_worker()
+
+    async def is_an_error() -> bool:
+        return (await properties(arm, run))["status"] == "Error"
+
+    await until(is_an_error, WITHIN)
+    assert (await properties(arm, run))["runErrorMessage"] == "3 workers were lost while they ran it"
+    assert record.runs("begin") == ["1-1", "1-2", "1-3"]
+    log = await log_of(arm, run)
+    assert "(attempt 4)" not in log
+    assert log.rstrip().endswith("Error: 3 workers were lost while they ran it")
+
+
+async def tagged_task(arm: Management, value: str) -> str:
+    """A run of a task with the tag."""
+    path = f"{arm.registry()}/tasks/deploy"
+    step = {"type": "EncodedTask", "encodedTaskContent": STEPS}
+    made = await arm.put(
+        path, {"location": "eastus", "tags": {TAG: value}, "properties": {"platform": {"os": "linux"}, "step": step}}
+    )
+    assert made.status in {200, 201}, made.body
+    answer = await arm.post(f"{arm.registry()}/scheduleRun", {"type": "TaskRunRequest", "taskId": path})
+    assert answer.status == 200, answer.body
+    return answer.json()["name"]
+
+
+@pytest.mark.parametrize("of", ["task", "registry"])
+async def test_a_run_that_may_begin_once_is_an_error_when_its_worker_is_lost(
+    arm: Management, start_worker: StartWorker, record: Record, until: Until, of: str
+) -> None:
+    if of == "registry":
+        assert (await arm.patch(arm.registry(), {"tags": {TAG: "1"}})).status == 200
+    run = await tagged_task(arm, "1") if of == "task" else await scheduled(arm)
+    await lose(start_worker(), "1", 1, record, until)
+    start_worker()
+
+    async def is_an_error() -> bool:
+        return (await properties(arm, run))["status"] == "Error"
+
+    await until(is_an_error, WITHIN)
+    why = "its worker was lost, and the tag entrepot.attempts lets it begin once"
+    assert (await properties(arm, run))["runErrorMessage"] == why
+    assert why in await log_of(arm, run)
+    assert record.runs("begin") == ["1-1"]
+    # What the lost worker left goes all the same.
+    assert record.runs("spare") == ["1-1", "1-2"]
+
+
+async def test_a_run_whose_tag_is_no_number_of_attempts_does_not_begin(
+    arm: Management, start_worker: StartWorker, record: Record, until: Until
+) -> None:
+    run = await tagged_task(arm, "never")
+    start_worker()
+
+    async def has_failed() -> bool:
+        return (await properties(arm, run))["status"] == "Failed"
+
+    await until(has_failed, WITHIN)
+    assert "the tag entrepot.attempts is 'never', and can be 1 to 3" in await log_of(arm, run)
+    assert record.runs("begin") == []
