@@ -1,8 +1,12 @@
 """``acr``, the program of the image of that name, against the registry (ACR-REFERENCE 8.7)."""
 
 import asyncio
+import base64
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -117,6 +121,49 @@ async def test_age_and_keep_bound_what_goes(registry: Registry, acr: Acr) -> Non
     assert capped.lines[0] == "Warning: ago value exceeds maximum duration of 150 years, capping to 150 years"
 
 
+async def test_an_age_has_days_hours_and_minutes(registry: Registry, acr: Acr) -> None:
+    app = registry.repository("app")
+    # The program's clock is the machine's: one of them is as old as that by a good minute, the other is not.
+    registry.clock.now = datetime.now(UTC) - timedelta(days=2, hours=3, minutes=8)
+    await app.push(an_image(1), "older")
+    registry.clock.advance(minutes=30)
+    await app.push(an_image(2), "newer")
+    done = await acr("purge", "-f", "app:.*", "--ago", "2d3h6m")
+    assert f"Deleted {HOST}/app:older" in done.lines, done
+    assert await app.tags() == ["newer"]
+
+
+async def test_a_password_comes_from_a_configuration_that_is_named(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ACR_DEFAULT_REGISTRY", HOST)
+    await registry.repository("app").push(an_image(1), "v1")
+    kept = base64.b64encode(f"{OWNER}:{OWNER_SECRET}".encode()).decode()
+    (tmp_path / "without.json").write_text("{}")
+    (tmp_path / "with.json").write_text(json.dumps({"auths": {HOST: {"auth": kept}}}))
+    transport = ThroughTheRun(registry, asyncio.get_running_loop())
+
+    async def purged(*configs: str) -> int:
+        files = [word for name in configs for word in ("--config", str(tmp_path / name))]
+        words = ["purge", "-f", "app:.*", "--ago", "0d", *files]
+        return await asyncio.to_thread(main, words, transport)
+
+    assert await purged("without.json") == 1
+    assert "authentication" in capfd.readouterr().err
+    assert await registry.repository("app").tags() == ["v1"]
+    assert await purged("without.json", "with.json") == 0, capfd.readouterr().err
+    assert await registry.repository("app").tags() == []
+
+
+@pytest.mark.parametrize("more", [["--verbose"], ["--filter-timeout-seconds", "1"]], ids=["verbose", "filter timeout"])
+async def test_a_flag_that_changes_nothing_here_is_taken(registry: Registry, acr: Acr, more: list[str]) -> None:
+    app = registry.repository("app")
+    await app.push(an_image(1), "v1")
+    done = await acr("purge", "-f", "app:v.*", "--ago", "0d", *more)
+    assert (done.code, done.lines[-2:]) == (0, ["Number of deleted tags: 1", "Number of deleted manifests: 0"])
+    assert await app.tags() == []
+
+
 async def test_a_locked_tag_stays_unless_it_is_included(registry: Registry, acr: Acr) -> None:
     app = registry.repository("app")
     await app.push(an_image(1), "v1")
@@ -145,6 +192,7 @@ async def test_tags_and_manifests_are_listed_and_deleted(registry: Registry, acr
         (["purge"], "--filter is required when not using --untagged-only"),
         (["purge", "-f", "a:b"], "--ago is required when not using --untagged-only"),
         (["purge", "-f", "a:b", "--ago", "5"], 'time: invalid duration "5"'),
+        (["purge", "-f", "a:b", "--ago", "5d", "--filter-timeout-seconds", "soon"], "invalid int value"),
         (["purge", "-f", "a", "--ago", "5d"], "unable to correctly parse filter flag"),
         (["purge", "--untagged", "--untagged-only"], "not allowed with argument"),
         (["purge", "-r", "other", "-f", "a:b", "--ago", "5d"], "a run reaches its own registry alone"),

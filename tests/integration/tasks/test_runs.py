@@ -13,7 +13,7 @@ from tests.registry import FakeClock, Registry
 from tests.wire import Answer
 
 from entrepot.db.task_tables import task_run
-from entrepot.tasks.runs.model import Outcome, Status
+from entrepot.tasks.runs.model import Outcome, Plan, Status, Steps
 from entrepot.tasks.runs.names import run_name
 
 STEPS = "version: v1.1.0\nsteps:\n  - cmd: bash echo hello\n"
@@ -164,6 +164,23 @@ async def test_a_run_that_waits_is_canceled_at_once(arm: Management) -> None:
 async def test_a_run_that_waits_says_how_many_go_before_it(arm: Management) -> None:
     await scheduled(arm, encoded())
     assert "1 of" in (await scheduled(arm, encoded()))["properties"]["runErrorMessage"]
+
+
+async def test_a_request_of_an_old_version_names_a_task_and_has_its_values(arm: Management, registry: Registry) -> None:
+    step = {"type": "EncodedTask", "encodedTaskContent": encoded()["encodedTaskContent"]}
+    made = await arm.put(
+        f"{arm.registry()}/tasks/nightly",
+        {"location": "eastus", "properties": {"platform": {"os": "linux"}, "step": step}},
+    )
+    assert made.status in {200, 201}, made.body
+    asked = {"type": "TaskRunRequest", "taskName": "nightly", "values": [{"name": "tag", "value": "v1"}]}
+    assert (await scheduled(arm, asked))["properties"]["task"] == "nightly"
+    request = registry.query(lambda tx: tx.execute(select(task_run.c.request)).scalar_one())
+    work = msgspec.json.decode(request, type=Plan).work
+    assert isinstance(work, Steps)
+    assert work.values == {"tag": "v1"}
+    unknown = {"type": "TaskRunRequest", "taskName": "none"}
+    assert (await arm.post(f"{arm.registry()}/scheduleRun", unknown)).status == 404
 
 
 async def test_what_is_not_there_is_told(arm: Management) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from tests.unit.tasks.execution.recording import Bench, ends
 
+from entrepot.tasks.execution.images import ALIASES
 from entrepot.tasks.execution.model import Ending, StepState
 
 RUN = "^docker run"
@@ -210,6 +211,29 @@ def test_an_image_that_cannot_be_pulled_fails_the_step(bench: Bench) -> None:
     outcome = bench.run("steps: [{id: a, cmd: x, pull: true}]")
     assert outcome.error == "failed to run step ID: a: failed to pull image x: manifest unknown"
     assert bench.machine.of(RUN) == []
+
+
+@pytest.mark.parametrize(
+    ("image", "code", "alias"),
+    [
+        (ALIASES["bash"], 125, "bash"),
+        (ALIASES["az"], 125, "az"),
+        (ALIASES["bash"], 1, ""),
+        ("mcr.microsoft.com/acr/bash:1", 125, ""),
+    ],
+    ids=["bash", "az", "it ran", "another image"],
+)
+def test_where_a_built_in_image_is_not_to_be_had_the_log_says_how_to_name_another(
+    bench: Bench, image: str, code: int, alias: str
+) -> None:
+    bench.machine.on(RUN, ends(code, b"Unable to find image"))
+    outcome = bench.run(f"steps: [{{id: a, cmd: '{image} echo hello'}}]")
+    assert outcome.error == f"failed to run step ID: a: exit status {code}"
+    hints = [line for line in bench.log.lines if "task_images" in line]
+    assert len(hints) == (1 if alias else 0)
+    if alias:
+        assert hints[0].startswith(f"{image} is what the alias {alias} stands for.")
+        assert hints[0].endswith(f"name it with the setting task_images: {alias}=REFERENCE")
 
 
 def test_privileged_is_refused_before_anything_begins(bench: Bench) -> None:
