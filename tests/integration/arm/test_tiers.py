@@ -1,12 +1,17 @@
 """What the tiers may hold and do, and changing between them. Source: ACR-REFERENCE 1."""
 
 import pytest
+from sqlalchemy import delete, update
 from tests.content import an_image
 from tests.integration.accounts import make_token
 from tests.management import Management
 from tests.registry import Registry
 
+from entrepot.db.tables import registry as registry_table
+from entrepot.db.task_tables import agent_pool
+
 GIB = 1024**3
+TIB = 1024**4
 
 
 @pytest.mark.parametrize(
@@ -56,15 +61,63 @@ async def test_a_registry_goes_up_and_down_between_tiers(arm: Management) -> Non
         assert (changed.status, changed.json()["sku"]) == (200, {"name": tier, "tier": tier})
 
 
+async def going_down(arm: Management, tier: str) -> list[str]:
+    """What stands in the way of this tier, as the refusal lists it."""
+    refused = await arm.patch(arm.registry(), {"sku": {"name": tier}})
+    error = refused.json()["error"]
+    assert (refused.status, error["code"], error["target"]) == (409, "TierChangeBlocked", "sku.name")
+    assert (await arm.get(arm.registry())).json()["sku"]["name"] == "Premium"
+    begin = f"The resource is in use: The registry cannot change from Premium to {tier}: "
+    assert (error["message"][: len(begin)], error["message"][-1]) == (begin, ".")
+    return error["message"].removeprefix(begin).removesuffix(".").split("; ")
+
+
 async def test_going_down_is_refused_with_all_that_stands_in_the_way(arm: Management, registry: Registry) -> None:
-    await arm.patch(arm.registry(), {"properties": {"anonymousPullEnabled": True}})
+    properties = {
+        "anonymousPullEnabled": True,
+        "policies": {"retentionPolicy": {"status": "enabled"}},
+        "networkRuleSet": {"defaultAction": "Allow", "ipRules": [{"value": "10.0.0.0/8"}]},
+    }
+    assert (await arm.patch(arm.registry(), {"properties": properties})).status == 200
     for number in range(101):
         make_token(registry, f"token-{number}", "repositories/app/content/read")
-    refused = await arm.patch(arm.registry(), {"sku": {"name": "Basic"}})
-    error = refused.json()["error"]
-    assert (refused.status, error["code"]) == (409, "TierChangeBlocked")
-    assert error["message"].endswith(
-        "from Premium to Basic: anonymous pull is on: switch it off; "
-        "it has 101 tokens, and Basic has room for 100; it has 101 scope maps, and Basic has room for 100."
-    )
-    assert (await arm.get(arm.registry())).json()["sku"]["name"] == "Premium"
+    for number in range(3):
+        hook = {"serviceUri": "https://hooks.example/", "actions": ["push"]}
+        body = {"location": "eastus", "properties": hook}
+        assert (await arm.put(f"{arm.registry()}/webhooks/hook{number}", body)).status == 201
+    for path in ("replications/westus", "agentPools/pool", "agentPools/other"):
+        location = "westus" if path.endswith("westus") else "eastus"
+        assert (await arm.put(f"{arm.registry()}/{path}", {"location": location})).status == 201
+    of_every_tier = ["it has 2 replications, and {} has room for 0", "it has 2 agent pools, and {} has room for none"]
+    assert await going_down(arm, "Basic") == [
+        "anonymous pull is on: switch it off",
+        "retention of untagged manifests is on: switch it off",
+        "network rules is on: switch it off",
+        "it has 3 webhooks, and Basic has room for 2",
+        "it has 101 tokens, and Basic has room for 100",
+        "it has 101 scope maps, and Basic has room for 100",
+        *(each.format("Basic") for each in of_every_tier),
+    ]
+    assert await going_down(arm, "Standard") == [
+        "retention of untagged manifests is on: switch it off",
+        "network rules is on: switch it off",
+        *(each.format("Standard") for each in of_every_tier),
+    ]
+
+
+async def test_agent_pools_alone_keep_a_registry_premium(arm: Management, registry: Registry) -> None:
+    assert (await arm.put(f"{arm.registry()}/agentPools/pool", {"location": "eastus"})).status == 201
+    assert await going_down(arm, "Standard") == ["it has 1 agent pools, and Standard has room for none"]
+    assert (await arm.patch(arm.registry(), {"tags": {"a": "b"}})).status == 200
+    registry.query(lambda tx: tx.execute(delete(agent_pool)))
+    assert (await arm.patch(arm.registry(), {"sku": {"name": "Standard"}})).status == 200
+
+
+async def test_going_down_needs_the_bytes_to_fit_what_the_tier_may_hold(arm: Management, registry: Registry) -> None:
+    """The limit counts, not what a tier is sold with: more than that is paid for."""
+    registry.query(lambda tx: tx.execute(update(registry_table).values(bytes_used=40 * TIB + 1)))
+    assert await going_down(arm, "Basic") == [
+        f"it has {40 * TIB + 1} bytes of content, and Basic has room for {40 * TIB}"
+    ]
+    registry.query(lambda tx: tx.execute(update(registry_table).values(bytes_used=40 * TIB)))
+    assert (await arm.patch(arm.registry(), {"sku": {"name": "Basic"}})).status == 200

@@ -54,7 +54,7 @@ from entrepot.registries.resource.rules import (
     expect_network,
     is_name,
 )
-from entrepot.registries.resource.tier import expect_tier
+from entrepot.registries.resource.tier import Held, expect_tier
 from entrepot.registries.scope_maps import complete_system_maps
 from entrepot.registries.tiers import Feature, Limit, SkuName, tier_of
 
@@ -147,7 +147,7 @@ def _write(tx: Connection, ask: Ask, body: RegistryBody, current: RegistryDocume
     settings = body.properties
     row, changes = find_row(tx, ask), ask.deployment.tier_limits
     tier = tier_of(body.sku.name, None if row is None else row.limits, changes)
-    expect_tier(body, tier, None if current is None else current.sku.name, _uses(tx, row), changes)
+    expect_tier(body, tier, None if current is None else current.sku.name, _held(tx, row), changes)
     rules = expect_network(settings)
     values = Values(
         sku=body.sku.name.value,
@@ -212,13 +212,13 @@ def _json(written: msgspec.Struct) -> str:
     return msgspec.json.encode(written).decode()
 
 
-def _uses(tx: Connection, row: RegistryRow | None) -> dict[Limit, int]:
-    """What counts against the limits of a tier."""
+def _held(tx: Connection, row: RegistryRow | None) -> Held:
+    """What a tier must have room for."""
     if row is None:
-        return {}
+        return Held({}, 0)
     uses = queries.uses(tx, row.id)
     rules = len(_settings(row).network_rule_set.ip_rules)
-    return {
+    counted = {
         Limit.STORAGE: uses.bytes,
         Limit.TOKENS: uses.tokens,
         Limit.SCOPE_MAPS: uses.scope_maps,
@@ -226,6 +226,7 @@ def _uses(tx: Connection, row: RegistryRow | None) -> dict[Limit, int]:
         Limit.WEBHOOKS: uses.webhooks,
         Limit.REPLICATIONS: uses.replications,
     }
+    return Held(counted, uses.agent_pools)
 
 
 def _switch_admin(tx: Connection, ask: Ask, registry: RegistryId, *, enabled: bool) -> None:
@@ -339,7 +340,7 @@ class UsagesDocument(msgspec.Struct):
 def _list_usages(tx: Connection, ask: Ask, body: None) -> UsagesDocument:  # noqa: ARG001  one shape
     """What the registry holds of what its tier counts. Exact: counted in the transaction of each change."""
     row = _existing(tx, ask)
-    tier, uses = tier_of(row.sku, row.limits, ask.deployment.tier_limits), _uses(tx, row)
+    tier, uses = tier_of(row.sku, row.limits, ask.deployment.tier_limits), _held(tx, row).counted
     counted = [Usage(name, tier.limits[limit], uses.get(limit, 0), "Count") for limit, name in _COUNTED.items()]
     if Feature.GEO_REPLICATION in tier.features:
         counted.append(Usage("Geo-replications", -1, max(1, uses[Limit.REPLICATIONS]), "Count"))

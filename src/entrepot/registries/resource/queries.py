@@ -13,7 +13,7 @@ from entrepot.db.management_tables import replication, webhook
 from entrepot.db.prepared import Prepared
 from entrepot.db.statements import upsert
 from entrepot.db.tables import HIDDEN, manifest, registry, registry_blob, repository, resource_group, upload
-from entrepot.db.task_tables import kept_file
+from entrepot.db.task_tables import agent_pool, kept_file
 
 
 class RegistryRow(NamedTuple):
@@ -192,6 +192,7 @@ class Uses(NamedTuple):
     scope_maps: int
     webhooks: int
     replications: int
+    agent_pools: int
 
 
 def uses(tx: Connection, registry_id: int) -> Uses:
@@ -202,6 +203,7 @@ def uses(tx: Connection, registry_id: int) -> Uses:
             (scope_map, (scope_map.c.type == "UserDefined",)),
             (webhook, ()),
             (replication, ()),
+            (agent_pool, ()),
         )
     ]
     row = tx.execute(select(registry.c.bytes_used, *counts).where(registry.c.id == registry_id)).one()

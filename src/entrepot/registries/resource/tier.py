@@ -1,7 +1,7 @@
 """Whether a registry's tier has what is asked of it. Source: ACR-REFERENCE 1.3 and 1.4."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from entrepot.errors import Kind, Problem
 from entrepot.registries.resource.model import DefaultAction, RegistryBody, RegistrySettings, Status, Switch
@@ -16,14 +16,18 @@ _COUNTED: Final[dict[Limit, str]] = {
 }
 
 
-def expect_tier(
-    body: RegistryBody, tier: Tier, was: SkuName | None, uses: dict[Limit, int], changes: tuple[str, ...]
-) -> None:
+class Held(NamedTuple):
+    """What a registry has that a tier may have no room for. ``agent_pools``: a tier has any number of them, or none."""
+
+    counted: dict[Limit, int]
+    agent_pools: int
+
+
+def expect_tier(body: RegistryBody, tier: Tier, was: SkuName | None, held: Held, changes: tuple[str, ...]) -> None:
     """Raises UNSUPPORTED for a feature that the tier lacks; RESOURCE_INVALID for too many network rules; IN_USE, with
     the whole list, when a change of tier finds what the new one cannot hold.
 
-    ``tier``: what the registry is to have, and ``was`` its tier until now. ``uses``: what it holds. ``changes``: the
-    setting ``tier_limits``.
+    ``tier``: what the registry is to have, and ``was`` its tier until now. ``changes``: the setting ``tier_limits``.
     """
     rules, room = body.properties.network_rule_set.ip_rules, tier.limits[Limit.IP_RULES]
     if Feature.NETWORK_RULES in tier.features and len(rules) > room:
@@ -35,11 +39,7 @@ def expect_tier(
             expect_feature(tier, feature, changes)
         return
     obstacles = [f"{feature} is on: switch it off" for feature in lacking]
-    obstacles += [
-        f"it has {uses[limit]} {_COUNTED[limit]}, and {tier.name} has room for {tier.limits[limit]}"
-        for limit in _COUNTED
-        if limit in uses and uses[limit] > tier.limits[limit]
-    ]
+    obstacles += _too_many(tier, held)
     if obstacles:
         reason = f"The registry cannot change from {was} to {tier.name}: {'; '.join(obstacles)}."
         raise Problem(Kind.IN_USE, code="TierChangeBlocked", target="sku.name", reason=reason)
@@ -52,6 +52,16 @@ def expect_feature(tier: Tier, feature: Feature, changes: tuple[str, ...]) -> No
         other = "no tier has it here" if lowest is None else f"use {lowest} or above"
         reason = f"A registry of the {tier.name} tier has not got {feature}: {other}."
         raise Problem(Kind.UNSUPPORTED, code="FeatureNotSupportedInTier", target="sku.name", reason=reason)
+
+
+def _too_many(tier: Tier, held: Held) -> Iterator[str]:
+    """What the registry holds that the tier has no room for, each with its number."""
+    for limit, name in _COUNTED.items():
+        number, room = held.counted.get(limit, 0), tier.limits[limit]
+        if number > room:
+            yield f"it has {number} {name}, and {tier.name} has room for {room}"
+    if held.agent_pools and Feature.AGENT_POOLS not in tier.features:
+        yield f"it has {held.agent_pools} {Feature.AGENT_POOLS}, and {tier.name} has room for none"
 
 
 def _used(settings: RegistrySettings) -> Iterator[Feature]:
