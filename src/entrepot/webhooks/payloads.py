@@ -94,6 +94,8 @@ class Told(NamedTuple):
     tags: tuple[str, ...]
 
 
+# What their examples show has no length beside the size.
+_CHARTS: Final = frozenset({Action.CHART_PUSH, Action.CHART_DELETE})
 _METHODS: Final = {Action.PUSH: "PUT", Action.QUARANTINE: "PUT", Action.DELETE: "DELETE"}
 
 
@@ -142,7 +144,7 @@ def _pushed(action: Action, row: EventRow, body: _Body, tag: str | None) -> Targ
         media_type=None if action is Action.QUARANTINE else body.media_type,
         size=body.size,
         digest=body.digest,
-        length=body.size,
+        length=None if action in _CHARTS else body.size,
         repository=row.repository,
         tag=tag,
         name=body.name,

@@ -70,7 +70,7 @@ HEAD = f'"id":"{UUID(ID)}","timestamp":"2018-02-28T00:42:54.4509510Z"'
                 },
                 (
                     f'{{{HEAD},"action":"{action}","target":{{"mediaType":"application/vnd.acr.helm.chart","size":25265,'
-                    f'"digest":"{DIGEST}","length":25265,"repository":"hello-world","tag":"wordpress-5.4.0.tgz",'
+                    f'"digest":"{DIGEST}","repository":"hello-world","tag":"wordpress-5.4.0.tgz",'
                     '"name":"wordpress","version":"5.4.0.tgz"}}'
                 ),
             )
