@@ -12,7 +12,7 @@ from entrepot.arm.descriptor import Act, AnyResource, Listing, nothing
 from entrepot.arm.metadata import METADATA, Endpoints
 from entrepot.arm.operations.routes import OPERATIONS, OperationResult, OperationStatus
 from entrepot.arm.routes import PARAMETER, ArmRoute, rows_of
-from entrepot.arm.versions import CONTAINER_REGISTRY
+from entrepot.arm.versions import CONTAINER_REGISTRY, SUPPORTED
 
 # The document's own form is open: JSON.
 Json = dict[str, Any]
@@ -38,6 +38,12 @@ _ERROR: Final[Json] = {
 }
 _REFERENCE: Final = "#/components/schemas/{name}"
 _JSON: Final = "application/json"
+_SUPPORTED: Final = SUPPORTED.decode()
+_SUPPORTED_HEADER: Final[Json] = {
+    "description": "The api-versions of the type, with commas between them.",
+    "required": True,
+    "schema": {"type": "string"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,7 @@ def document(resources: Iterable[AnyResource]) -> Json:
         "paths": dict(sorted(paths.items())),
         "components": {
             "parameters": _versions(resources),
+            "headers": {_SUPPORTED: _SUPPORTED_HEADER},
             "schemas": {**schemas, "Error": _ERROR},
             "securitySchemes": {"directory": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
@@ -236,6 +243,8 @@ def _answers(resource: AnyResource, row: ArmRoute, references: dict[type[Any], J
         is_told = row.method == "PUT" and resource.created is HTTPStatus.CREATED
         answers |= {"201": _shown("Created.", one)} if is_told else {}
         answers |= {"304": {"description": "The client holds it already."}} if row.method == "GET" else {}
+    for status in answers.keys() - _REFUSALS.keys():
+        answers[status] = {**answers[status], "headers": {_SUPPORTED: {"$ref": f"#/components/headers/{_SUPPORTED}"}}}
     return dict(sorted(answers.items()))
 
 

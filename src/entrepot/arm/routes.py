@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from entrepot.arm.going import going_headers
 from entrepot.arm.locks.rules import Doing, expect_unlocked
 from entrepot.arm.paging import next_link, page_asked, top_left
 from entrepot.arm.tracing import tracing_headers
-from entrepot.arm.versions import expect_version
+from entrepot.arm.versions import SUPPORTED, expect_version
 from entrepot.errors import Kind, Problem
 from entrepot.events.audit import record_change
 from entrepot.gate.management import ManagementCall
@@ -39,6 +40,11 @@ _LISTED: Final = Member("it lists what the caller may read")
 
 def rows_of(resource: AnyResource) -> Iterator[ArmRoute]:
     """Every row of the type. Its permissions follow from its name."""
+    for row in _rows_of(resource):
+        yield replace(row, handler=_telling_versions(resource, row.handler))
+
+
+def _rows_of(resource: AnyResource) -> Iterator[ArmRoute]:
     for listing in resource.lists:
         yield Route("GET", listing.path, _list(resource, listing), _LISTED)
     for path in resource.paths:
@@ -55,6 +61,18 @@ def rows_of(resource: AnyResource) -> Iterator[ArmRoute]:
             yield Route("DELETE", path, _delete(resource, path, resource.delete), deletes)
     for act in resource.acts:
         yield Route(act.method, act.path, _act(resource, act), Operation(act.operation, act.scope))
+
+
+def _telling_versions(resource: AnyResource, handler: Handler) -> Handler:
+    """Every answer but a refusal says which versions the type has. Source: ACR-REFERENCE 6.2."""
+    told = header(SUPPORTED, ", ".join(resource.versions))
+
+    async def tell(call: ManagementCall, deployment: Deployment) -> AnyAnswer:
+        answer = await handler(call, deployment)
+        answer.headers = [*answer.headers, told]
+        return answer
+
+    return _saying(tell, handler.__doc__ or "")
 
 
 def _get(resource: AnyResource, path: str) -> Handler:

@@ -9,6 +9,9 @@ from typing import Final
 from entrepot.errors import Kind, Problem
 from entrepot.web.request import Request
 
+# The header in which answers list them.
+SUPPORTED: Final = b"api-supported-versions"
+
 RESOURCES: Final = (
     *("2015-01-01", "2015-11-01", "2016-02-01", "2016-06-01", "2016-07-01", "2016-09-01", "2017-05-10", "2018-02-01"),
     *("2018-05-01", "2018-06-01", "2019-03-01", "2019-05-01", "2019-05-10", "2019-06-01", "2019-07-01", "2019-08-01"),

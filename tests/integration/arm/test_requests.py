@@ -7,6 +7,8 @@ from tests.integration.rows import add_principal
 from tests.management import GRAPH, Management, directory_token, management
 from tests.registry import FakeClock, Registry
 
+from entrepot.arm.versions import CONTAINER_REGISTRY
+
 EVERYONE = {"location": "eastus", "sku": {"name": "Basic"}}
 
 
@@ -62,6 +64,24 @@ async def test_a_version_that_is_missing_or_unknown_is_told_with_the_known_ones(
     answer = await replace(arm, version=version).get(arm.registry())
     assert (answer.status, answer.json()["error"]["code"]) == (400, code)
     assert "2026-09-01-preview" in answer.json()["error"]["message"]
+
+
+async def test_an_answer_names_the_versions_of_its_type(arm: Management) -> None:
+    """Reads, lists, writes, actions and deletions; of each type its own, of which some are tasks' alone."""
+    second = arm.registry("second")
+    answers = [
+        await arm.put(second, EVERYONE),
+        await arm.patch(second, {"tags": {"a": "b"}}),
+        await arm.get(second),
+        await arm.get(second, {"if-none-match": (await arm.get(second))["etag"]}),
+        await arm.get(second.rpartition("/")[0]),
+        await arm.get(f"{second}/listUsages"),
+        await arm.delete(second),
+    ]
+    assert [answer.status for answer in answers] == [201, 200, 200, 304, 200, 200, 202]
+    assert {answer["api-supported-versions"] for answer in answers} == {", ".join(CONTAINER_REGISTRY)}
+    tasks = await arm.get(f"{arm.registry()}/tasks")
+    assert tasks["api-supported-versions"] == f"2018-09-01, 2019-04-01, {', '.join(CONTAINER_REGISTRY)}"
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"text"', b"[" * 100_000, b"\xff", b'{"a": 1} x'])
