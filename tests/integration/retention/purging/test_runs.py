@@ -1,5 +1,6 @@
 """Runs of purge rules: what they leave alone, what they tell, and what they do beside pushes."""
 
+import json
 import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,16 @@ import pytest
 from sqlalchemy import Connection, select, update
 from tests.integration.retention.purging.conftest import AddRule, RunRule, bodies, result
 from tests.integration.retention.purging.shelf import Shelf, an_image_body
-from tests.integration.rows import audit_entries, events_of, history_of, set_manifest, set_repository, set_tag
+from tests.integration.rows import (
+    audit_entries,
+    bytes_used,
+    events_of,
+    history_of,
+    recounted_bytes,
+    set_manifest,
+    set_repository,
+    set_tag,
+)
 from tests.integration.working import working
 from tests.management import Management
 from tests.registry import Registry
@@ -196,6 +206,43 @@ async def test_a_manifest_that_was_never_pulled_counts_from_its_push(
     path = await add_rule(filters=["app:.*"], olderThan="P0D", lastPulledBefore="10d", maxShare=100)
     await run_rule(path)
     assert shelf.tags("app") == ["new", "used"]
+
+
+# --- undo -------------------------------------------------------------------------------------------------------------
+
+
+async def test_what_a_run_deleted_is_restored_with_soft_delete(
+    registry: Registry, arm: Management, shelf: Shelf, add_rule: AddRule, run_rule: RunRule
+) -> None:
+    """The tag with its manifest, and a manifest that had none."""
+    tagged, untagged = shelf.image("app", "v1", days=60), shelf.image("app", days=60)
+    before = registry.query(bytes_used)
+    await arm.patch(arm.registry(), {"properties": {"policies": {"softDeletePolicy": {"status": "enabled"}}}})
+    done = await run_rule(await add_rule(**ALL, untagged=True))
+    assert (done["deletedTags"], done["deletedManifests"]) == (1, 2)
+    assert (shelf.tags("app"), shelf.manifests("app")) == ([], set())
+    listed = (await registry.http.get("/acr/v1/_deleted/app/_manifests")).json()["manifests"]
+    assert {row["digest"] for row in listed} == {tagged, untagged}
+    for digest, tag in ((tagged, "v1"), (untagged, None)):
+        target = f"/acr/v1/_deleted/app/_manifests/{digest}"
+        assert (await registry.http.post(target, json.dumps({"tag": tag}).encode())).status == 200
+    app = registry.repository("app")
+    assert (shelf.tags("app"), shelf.manifests("app")) == (["v1"], {tagged, untagged})
+    assert (await app.manifest("v1"))["docker-content-digest"] == tagged
+    assert (await app.manifest(untagged)).status == 200
+    assert registry.query(bytes_used) == registry.query(recounted_bytes) == before
+
+
+async def test_a_tag_that_a_run_deleted_from_a_kept_manifest_is_restored(
+    registry: Registry, arm: Management, shelf: Shelf, add_rule: AddRule, run_rule: RunRule
+) -> None:
+    digest = shelf.image("app", "v1", days=60)
+    await arm.patch(arm.registry(), {"properties": {"policies": {"softDeletePolicy": {"status": "enabled"}}}})
+    await run_rule(await add_rule(**ALL))
+    assert (shelf.tags("app"), shelf.manifests("app")) == ([], {digest})
+    target = f"/acr/v1/_deleted/app/_manifests/{digest}"
+    assert (await registry.http.post(target, b'{"tag":"v1"}')).status == 200
+    assert shelf.tags("app") == ["v1"]
 
 
 # --- so much at once --------------------------------------------------------------------------------------------------
