@@ -7,7 +7,7 @@ from entrepot.app.upkeep import opened
 from entrepot.content.model import ContentStore
 from entrepot.db.database import Database
 from entrepot.retention.check.check import Check
-from entrepot.retention.check.model import Looked
+from entrepot.retention.check.model import Fault, Looked
 from entrepot.retention.collect import Site
 from entrepot.retention.model import Waits
 from entrepot.settings import Settings
@@ -28,8 +28,18 @@ def assert_clean(data: Path | Settings) -> Looked:
 
 def assert_consistent(database: Database, store: ContentStore) -> Looked:
     """The same of a catalog and a store that are open already."""
+    return _assert_nothing_found(_site(database, store))
+
+
+def assert_counted(database: Database, store: ContentStore) -> None:
+    """Every figure is what a recount gives: bytes of a registry, uses of a blob, manifests and tags of a repository."""
+    found = Check(_site(database, store), None).findings()
+    assert [finding for finding in found if finding.fault is Fault.USAGE] == []
+
+
+def _site(database: Database, store: ContentStore) -> Site:
     waits = Waits(unlinked=DAY, condemned=DAY, retired=DAY, upload=DAY)
-    return _assert_nothing_found(Site(database, store, waits, FAST, lambda: datetime.now(UTC)))
+    return Site(database, store, waits, FAST, lambda: datetime.now(UTC))
 
 
 def _assert_nothing_found(site: Site) -> Looked:

@@ -7,16 +7,30 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, ScalarSelect, delete, select, update
 from tests.content import Manifest, an_image
 from tests.integration.cli.conftest import Command, file_of
-from tests.registry import Repository, settings_for
+from tests.integration.rows import bytes_used, counts_of
+from tests.registry import Registry, Repository, settings_for
 from tests.services import wait_until
 
+from entrepot.db.tables import blob, registry_blob, repository
+from entrepot.db.tables import registry as registry_table
 from entrepot.settings import Settings
 
 IMAGE = an_image("checked")
 LAYER = IMAGE.document["layers"][0]["digest"]
 LONG_AGO = 1_000_000_000
+
+
+def _layer() -> ScalarSelect[int]:
+    return select(blob.c.id).where(blob.c.digest == LAYER).scalar_subquery()
+
+
+def figures(tx: Connection) -> tuple[object, ...]:
+    """Everything that the catalog says of how much there is."""
+    uses = select(registry_blob.c.blob_id, registry_blob.c.uses).order_by(registry_blob.c.blob_id)
+    return bytes_used(tx), counts_of(tx, "app"), [tuple(row) for row in tx.execute(uses)]
 
 
 @pytest.fixture
@@ -136,6 +150,48 @@ async def test_a_folder_without_a_registry_is_refused_and_not_made(entrepot: Com
     done = entrepot.on(settings_for(tmp_path / "nowhere"))("check")
     assert (done.exit_code, done.error) == (3, f"entrepot check: --data-dir: {tmp_path}/nowhere holds no registry\n")
     assert not (tmp_path / "nowhere").exists()
+
+
+# --- figures ----------------------------------------------------------------------------------------------------------
+
+FIGURES = {
+    "bytes": (update(registry_table).values(bytes_used=registry_table.c.bytes_used + 1), "local", "bytes used"),
+    "uses": (
+        update(registry_blob).where(registry_blob.c.blob_id == _layer()).values(uses=7),
+        LAYER,
+        "repositories of the registry that link it",
+    ),
+    "manifests": (update(repository).values(manifest_count=5), "app", "manifests and tags"),
+    "tags": (update(repository).values(tag_count=0), "app", "manifests and tags"),
+}
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+async def test_a_figure_that_is_not_what_it_counts_is_named_and_counted_anew(
+    pushed: Manifest, registry: Registry, entrepot: Command, figure: str
+) -> None:
+    falsify, subject, name = FIGURES[figure]
+    before = registry.query(figures)
+    registry.query(lambda tx: tx.execute(falsify))
+    assert registry.query(figures) != before
+    (told, _) = map(json.loads, entrepot("check", "--json").out.splitlines())
+    assert (told["finding"], told["subject"], told["figure"], told["repaired"]) == ("usage", subject, name, False)
+    assert told["said"] != told["counted"]
+    assert registry.query(figures) != before
+    assert findings(entrepot, "--repair") == [("usage", subject)]
+    assert registry.query(figures) == before
+    assert findings(entrepot) == []
+
+
+async def test_a_use_that_was_never_counted_is_named_with_the_bytes_that_it_costs(
+    pushed: Manifest, registry: Registry, entrepot: Command
+) -> None:
+    before = registry.query(figures)
+    registry.query(lambda tx: tx.execute(delete(registry_blob).where(registry_blob.c.blob_id == _layer())))
+    assert findings(entrepot) == [("usage", LAYER), ("usage", "local")]
+    entrepot("check", "--repair")
+    assert registry.query(figures) == before
+    assert findings(entrepot) == []
 
 
 # --- what is put right ------------------------------------------------------------------------------------------------

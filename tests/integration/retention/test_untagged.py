@@ -1,13 +1,16 @@
 """The policy that deletes manifests which nothing holds. Spec: ACR-REFERENCE 8.6, with our differences."""
 
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import update
 from tests.content import an_artifact, an_image, an_index
 from tests.integration.rows import set_manifest, set_repository
+from tests.invariants import assert_counted
 from tests.registry import Registry, Repository
 
+from entrepot.app.parts import open_content
 from entrepot.db.tables import registry as registry_table
 from entrepot.retention.deletion.queries import policies
 from entrepot.retention.deletion.untagged import retain
@@ -26,6 +29,13 @@ def app(registry: Registry) -> Repository:
 def keep(registry: Registry, **policy: object) -> None:
     values = {"untagged_from": registry.clock.now, "untagged_days": DAYS, **policy}
     registry.query(lambda tx: tx.execute(update(registry_table).values(**values)))
+
+
+@pytest.fixture(autouse=True)
+def counted(registry: Registry) -> Iterator[None]:
+    """Whatever went, the figures are those of a recount."""
+    yield
+    assert_counted(registry.database, open_content(registry.settings))
 
 
 def work(registry: Registry, **after: float) -> int:

@@ -1,6 +1,6 @@
 """Images of a registry elsewhere come in whole, once, checked, and with what was told on the way."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from tests.integration.registries.imports.conftest import (
     result,
 )
 from tests.integration.working import working
+from tests.invariants import assert_counted
 from tests.management import Management
 from tests.outside import Asked, Authority
 from tests.registry import Registry, Repository
@@ -34,6 +35,13 @@ from entrepot.retention.collect import Collector, Site
 from entrepot.retention.model import Waits
 
 PAIR = ("somebody", "a-secret-of-theirs")
+
+
+@pytest.fixture(autouse=True)
+def counted(registry: Registry) -> Iterator[None]:
+    """Whatever came, or came in part, the figures are those of a recount."""
+    yield
+    assert_counted(registry.database, open_content(registry.settings))
 
 
 def at(hub: ForeignRegistry, image: str = "team/app:v1", **members: Any) -> dict[str, Any]:  # noqa: ANN401  JSON

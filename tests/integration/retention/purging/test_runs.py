@@ -3,6 +3,7 @@
 import json
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -22,9 +23,11 @@ from tests.integration.rows import (
     set_tag,
 )
 from tests.integration.working import working
+from tests.invariants import assert_counted
 from tests.management import Management
 from tests.registry import Registry
 
+from entrepot.app.parts import open_content
 from entrepot.catalog.model import Change
 from entrepot.db.management_tables import operation, purge, purge_rule
 from entrepot.retention.purging import queries
@@ -36,6 +39,13 @@ from entrepot.retention.purging.worker import Habits
 
 ALL = {"filters": [".*:.*"], "olderThan": "P30D", "maxShare": 100}
 SLOW = Habits(rate=20.0, page=3)
+
+
+@pytest.fixture(autouse=True)
+def counted(registry: Registry) -> Iterator[None]:
+    """Whatever a run does, the figures are those of a recount."""
+    yield
+    assert_counted(registry.database, open_content(registry.settings))
 
 
 def terms(shelf: Shelf, **more: Any) -> Terms:  # noqa: ANN401  parameters of a selection
