@@ -1,6 +1,7 @@
 """Receivers that fail, wait, lead elsewhere or never end: nothing is lost, the order holds, others are not delayed."""
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Iterable
@@ -248,3 +249,80 @@ async def test_pushes_of_many_at_once_are_told_in_each_repository_s_order(
             await until(lambda: _all_delivered(hook, 4 * len(TAGS)), within=60.0)
     for repository in repositories:
         assert [e["target"]["tag"] for e in told(server) if e["target"]["repository"] == repository.name] == TAGS
+
+
+async def test_a_receiver_that_refuses_one_repository_hears_the_other_meanwhile(
+    arm: Management, registry: Registry, until
+) -> None:
+    """Of one webhook: what is not heard holds up its own repository alone."""
+
+    def deaf_to_refused(asked: Asked) -> list[bytes]:
+        return answer(500) if repository_of(asked) == "refused" and not is_over.is_set() else ok()
+
+    is_over = threading.Event()
+    with serving(deaf_to_refused) as server:
+        repositories = [registry.repository(name) for name in ("refused", "heard")]
+        for repository in repositories:
+            await repository.push(IMAGE)
+        registry.clock.advance(seconds=1)
+        hook = await add_webhook(arm, uri_of(server))
+        for repository in repositories:
+            await put_tags(repository)
+        with delivering(registry):
+            await until(lambda: _all_delivered(hook, len(TAGS)), within=30.0)
+            heard = [tag_of(asked) for asked in server.asked if repository_of(asked) == "heard"]
+            assert heard == TAGS
+            assert {tag_of(asked) for asked in server.asked if repository_of(asked) == "refused"} == {"v0"}
+            is_over.set()
+            await until(lambda: _all_delivered(hook, 2 * len(TAGS)), within=30.0)
+
+
+def repository_of(asked: Asked) -> str:
+    return json.loads(asked.body)["target"]["repository"]
+
+
+async def test_repositories_are_told_of_at_the_same_time(
+    arm: Management, registry: Registry, pushed: Repository, until
+) -> None:
+    """Once the receiver was heard to answer: until then it gets one call at a time."""
+    together = threading.Barrier(3)
+
+    def answering_three(asked: Asked) -> list[bytes]:
+        if repository_of(asked).startswith("team/"):
+            together.wait(20)
+        return ok()
+
+    with serving(answering_three) as server:
+        repositories = [registry.repository(f"team/app{number}") for number in range(3)]
+        for repository in repositories:
+            await repository.push(IMAGE)
+        registry.clock.advance(seconds=1)
+        hook = await add_webhook(arm, uri_of(server))
+        with delivering(registry, replace(HURRIED, seconds=30.0)):
+            await put_tags(pushed, ["v0"])
+            await until(lambda: _all_delivered(hook, 1), within=30.0)
+            for repository in repositories:
+                await put_tags(repository, ["v0"])
+            await until(lambda: _all_delivered(hook, 4), within=30.0)
+    assert not together.broken
+
+
+async def test_each_attempt_is_recorded_with_when_it_was_and_how_long_it_took(
+    arm: Management, registry: Registry, pushed: Repository, until
+) -> None:
+    def slowly(_asked: Asked) -> Iterable[bytes]:
+        server.over.wait(0.3)
+        yield from (answer(500) if len(server.asked) == 1 else ok())
+
+    began = datetime.now(UTC)
+    with serving(slowly) as server:
+        hook = await add_webhook(arm, uri_of(server))
+        await put_tags(pushed, ["v1"])
+        with delivering(registry):
+            await until(lambda: _all_delivered(hook, 1), within=30.0)
+    first, second = (await hook.events())[0]["delivery"]["attempts"]
+    ended = datetime.now(UTC)
+    assert [each["status"] for each in (first, second)] == [500, 200]
+    assert all(0.3 <= each["seconds"] < (ended - began).total_seconds() for each in (first, second))
+    times = [datetime.fromisoformat(each["at"]) for each in (first, second)]
+    assert began <= times[0] <= times[0] + timedelta(seconds=first["seconds"]) <= times[1] <= ended

@@ -48,6 +48,20 @@ def test_a_pause_grows_to_its_bound_and_no_further(attempts: int, chance: float)
     assert patience.pause(attempts + 1, chance) >= pause
 
 
+def test_a_pause_doubles_with_each_attempt() -> None:
+    patience = Patience(5.0, 3600.0)
+    assert [patience.pause(attempts, 0.5) for attempts in range(1, 5)] == [5.0, 10.0, 20.0, 40.0]
+    assert patience.pause(11, 0.5) == 3600.0
+
+
+@pytest.mark.parametrize("attempts", [1, 4, 100])
+def test_a_pause_is_spread_over_half_to_one_and_a_half_of_it_by_chance(attempts: int) -> None:
+    patience = Patience(5.0, 3600.0)
+    middle = patience.pause(attempts, 0.5)
+    spread = [patience.pause(attempts, chance) / middle for chance in (0.0, 0.25, 0.75, 1.0)]
+    assert spread == [0.5, 0.75, 1.25, 1.5]
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
