@@ -9,6 +9,47 @@ from entrepot.registries.tiers import Feature, Limit, SkuName, parse_limit, read
 LIMITS = "there are the limits storage, includedStorage, webhooks, "
 
 
+GIB, TIB = 2**30, 2**40
+# Basic, Standard, Premium. ACR-REFERENCE 1.1, then 1.2.
+ACR = {
+    Limit.INCLUDED: (10 * GIB, 100 * GIB, 500 * GIB),
+    Limit.STORAGE: (40 * TIB, 40 * TIB, 100 * TIB),
+    Limit.WEBHOOKS: (2, 10, 500),
+    Limit.PRIVATE_ENDPOINTS: (0, 0, 200),
+    Limit.IP_RULES: (0, 0, 200),
+    Limit.VIRTUAL_NETWORK_RULES: (0, 0, 100),
+    Limit.TOKENS: (100, 500, 50_000),
+    Limit.SCOPE_MAPS: (100, 500, 50_000),
+    Limit.DATAPLANE_READ: (10_000, 10_000, 20_000),
+    Limit.DATAPLANE_READ_PER_IDENTITY: (5000, 5000, 10_000),
+    Limit.DATAPLANE_WRITE: (2000, 2000, 4000),
+    Limit.DATAPLANE_WRITE_PER_IDENTITY: (1000, 1000, 2000),
+    Limit.DATAPLANE_DELETE: (1000, 1000, 4000),
+    Limit.DATAPLANE_DELETE_PER_IDENTITY: (500, 500, 2000),
+    Limit.LIST_REFERRERS: (500, 500, 2000),
+    Limit.LIST_REFERRERS_PER_IDENTITY: (250, 250, 1000),
+    Limit.OAUTH: (10_000, 10_000, 20_000),
+}
+# What the reference gives no number for, or none for every tier: ours.
+OURS = {Limit.CACHE_RULES: (1000, 1000, 1000), Limit.REPLICATIONS: (0, 0, 1000)}
+
+
+@pytest.mark.parametrize("limit", Limit)
+def test_each_limit_of_each_tier_is_acr_s(limit: Limit) -> None:
+    assert tuple(tier_of(sku, None, ()).limits[limit] for sku in SkuName) == (ACR | OURS)[limit]
+
+
+def test_features_are_gated_as_in_acr() -> None:
+    """ACR-REFERENCE 1.3: anonymous pull from Standard on, everything else that is gated in Premium alone."""
+    basic, standard, premium = (tier_of(sku, None, ()).features for sku in SkuName)
+    assert (basic, standard) == (set(), {Feature.ANONYMOUS_PULL})
+    assert premium == {
+        *(Feature.AGENT_POOLS, Feature.ANONYMOUS_PULL, Feature.CONTENT_TRUST, Feature.DATA_ENDPOINTS),
+        *(Feature.EXPORT_POLICY, Feature.GEO_REPLICATION, Feature.NETWORK_RULES, Feature.QUARANTINE),
+        Feature.RETENTION,
+    }
+
+
 def test_a_deployment_changes_one_tier_and_leaves_the_others() -> None:
     changes = ("basic.webhooks=30", "Basic.storage = 1TiB", "Basic.networkRules=on", "Standard.anonymousPull=off")
     basic, standard = (tier_of(sku, None, changes) for sku in (SkuName.BASIC, SkuName.STANDARD))
