@@ -22,6 +22,7 @@ from tests.integration.deleting import expire, finish_deletions
 from tests.integration.model.looking import Looking
 from tests.integration.model.oracle import Oracle, Said, Session
 from tests.integration.model.universe import BLOBS, MANIFESTS, OFTEN_BLOBS, OFTEN_MANIFESTS, REPOSITORIES, TAGS
+from tests.integration.rows import set_bytes_limit
 from tests.registry import FakeClock, Upload, started
 from tests.wire import Answer
 
@@ -36,6 +37,7 @@ T = TypeVar("T")
 S = TypeVar("S")
 
 RATE: Final = 1_000_000
+FULL: Final = "REGISTRY_DISALLOWED_OPERATION"
 # For so long what was deleted can be restored.
 DAYS: Final = timedelta(days=1)
 # Longer than ten minutes: a session's row is not touched more often than that. Some add up to a day, some are one.
@@ -47,6 +49,9 @@ TAG: Final = st.sampled_from(TAGS)
 WAY: Final = st.sampled_from(["post", "put", "chunks"])
 # Which of the things that are there.
 PICK: Final = st.integers(0, 20)
+
+# How many bytes a limit leaves: at times it is passed already. Mostly there is none, so that steps do something.
+ROOM: Final = st.sampled_from([None, None, None, None, -1, 0, 500, 2000])
 
 # How often, and with what. A step that finds nothing to do costs nothing.
 STEPS: Final[Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[Any]]]]] = {
@@ -68,6 +73,7 @@ STEPS: Final[Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[Any]]]]] = {
     "delete_a_manifest": (1, {"name": REPOSITORY, "key": KEY}),
     "delete_a_manifest_that_is_there": (2, {"pick": PICK}),
     "delete_a_repository": (1, {"name": REPOSITORY}),
+    "a_limit_is_set": (3, {"room": ROOM}),
     "soft_delete_is_switched": (2, {"on": st.sampled_from([True, True, False])}),
     "restore_something": (6, {"name": REPOSITORY, "pick": PICK, "tagged": st.booleans(), "force": st.booleans()}),
     "restore_a_repository": (2, {"name": REPOSITORY, "force": st.booleans()}),
@@ -146,8 +152,8 @@ class RegistryMachine(RuleBasedStateMachine):
 
     async def push_a_blob(self, name: str, digest: str, way: str) -> None:
         answer = await self._send(name, BLOBS[digest], digest, way)
-        assert answer.status == Said.MADE
-        self._oracle.link(name, digest)
+        assert answer.status == self._oracle.push_blob(name, digest), answer.body
+        assert answer.code in {None, FULL}
         await self._look.at_blob(name, digest)
 
     async def push_a_blob_as_another(self, name: str, digest: str, other: str, way: str) -> None:
@@ -236,10 +242,10 @@ class RegistryMachine(RuleBasedStateMachine):
         upload, rest = self._upload(session), session.content[session.received :]
         match ending:
             case "close":
-                self._expect(await upload.close(digest_of(session.content), rest), session, Said.MADE)
-                if session.is_open:
-                    self._oracle.link(session.repository, digest_of(session.content))
-                session.is_open = False
+                answer = await upload.close(digest_of(session.content), rest)
+                is_open, session.is_open = session.is_open, False
+                expected = self._oracle.push_blob(*session.blob) if is_open else Said.UNKNOWN
+                assert answer.status == expected, answer.body
             case "wrong order":
                 where = session.received + 7
                 answer = await upload.append(b"x", {"content-range": f"{where}-{where}"})
@@ -268,7 +274,7 @@ class RegistryMachine(RuleBasedStateMachine):
         expected = self._oracle.push(name, manifest, (*chosen, by_tag) if by_tag else chosen)
         answer = await self._registry.repository(name).put(manifest, by_tag, *chosen)
         assert answer.status == expected, answer.body
-        assert answer.code in {None, "MANIFEST_BLOB_UNKNOWN"}
+        assert answer.code in {None, "MANIFEST_BLOB_UNKNOWN", FULL}
         await self._look.at_manifest(name, manifest)
         await self._look.at_tags(name)
 
@@ -307,6 +313,13 @@ class RegistryMachine(RuleBasedStateMachine):
             assert answer.json() == {"manifestsDeleted": manifests, "tagsDeleted": tags or None}
             finish_deletions(self._registry)
         await self._look.at_tags(name)
+
+    # --- quota --------------------------------------------------------------------------------------------------------
+
+    async def a_limit_is_set(self, room: int | None) -> None:
+        """Below what is there it takes nothing away."""
+        self._oracle.set_limit(room)
+        self._registry.query(lambda tx: set_bytes_limit(tx, self._oracle.limit))
 
     # --- undo ---------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from tests.content import Document, Manifest
+from tests.content import Document, Manifest, digest_of
 from tests.integration.model.universe import BLOBS, REPOSITORIES
 
 GRACE = timedelta(days=1)
@@ -26,6 +26,7 @@ class Said(IntEnum):
     REFUSED = 400
     UNKNOWN = 404
     IN_USE = 405
+    FULL = 405
     BLOCKED = 409
 
 
@@ -111,6 +112,11 @@ class Session:
     touched_at: datetime
     is_open: bool = True
 
+    @property
+    def blob(self) -> tuple[str, str]:
+        """Where, and the digest."""
+        return self.repository, digest_of(self.content)
+
 
 @dataclass
 class Oracle:
@@ -122,6 +128,9 @@ class Oracle:
     sessions: list[Session] = field(default_factory=list)
     events: int = 0
     is_soft: bool = False
+    limit: int | None = None
+    most: int = 0
+    """What the registry can come to hold: the limit, or more that it held before there was one."""
 
     @property
     def everything(self) -> list[Held]:
@@ -146,6 +155,22 @@ class Oracle:
         manifests = [manifest for one in held for manifest in one.every_manifest.values()]
         return sum(len(BLOBS[digest]) for digest in blobs) + sum(len(manifest.body) for manifest in manifests)
 
+    def set_limit(self, room: int | None) -> None:
+        """Leave so many bytes, or any number."""
+        self.limit = None if room is None else max(0, self.bytes_used + room)
+        self.most = max(self.limit or 0, self.bytes_used)
+
+    def _is_full(self, size: int) -> bool:
+        return self.limit is not None and self.bytes_used + size > self.limit
+
+    def push_blob(self, repository: str, blob: str) -> Said:
+        """One that the registry holds anywhere costs nothing."""
+        size = 0 if any(blob in one.links for one in self.everything) else len(BLOBS[blob])
+        if size and self._is_full(size):
+            return Said.FULL
+        self.link(repository, blob)
+        return Said.MADE
+
     def link(self, repository: str, blob: str) -> None:
         """A push or a mount."""
         due = self.now + GRACE
@@ -167,6 +192,8 @@ class Oracle:
         left = self._left_behind(repository)
         if not held.links.keys() | left >= manifest.blobs.keys():
             return Said.REFUSED
+        if manifest.digest not in held.every_manifest and self._is_full(len(manifest.body)):
+            return Said.FULL
         for blob in named(manifest) & left - held.links.keys():
             held.links[blob] = Link(self.now, None)
         held.show(named(manifest))
@@ -249,8 +276,9 @@ class Oracle:
         replaced = None if tag is None else held.tags.get(tag)
         if replaced is not None and not force:
             return Said.BLOCKED
-        if not self._may_come(repository, digest):
-            return Said.BLOCKED
+        hindrance = self._hindrance(repository, digest)
+        if hindrance is not None:
+            return hindrance
         self._bring_back(repository, digest)
         if tag is not None:
             if replaced is not None:
@@ -263,17 +291,21 @@ class Oracle:
         held = [self.repositories[repository], *(one.held for one in self._kept(repository))]
         return next((one for one in held if digest in one.every_manifest), None)
 
-    def _may_come(self, repository: str, digest: str) -> bool:
-        """A referrer comes after its subject, if that can come at all."""
+    def _hindrance(self, repository: str, digest: str) -> Said | None:
+        """A referrer comes after its subject, if that can come at all; what lies in a repository that was deleted comes
+        as a push does, so not into a registry that holds more than it may.
+        """
         held, source = self.repositories[repository], self._source(repository, digest)
         assert source is not None
         if digest in held.manifests:
-            return True
+            return None
         manifest = source.every_manifest[digest]
         subject = manifest.document.get("subject", {}).get("digest")
         if subject and subject not in held.manifests and self._source(repository, subject) is not None:
-            return False
-        return all(self._may_come(repository, child) for child in self._absent_children(repository, manifest))
+            return Said.BLOCKED
+        of_children = (self._hindrance(repository, child) for child in self._absent_children(repository, manifest))
+        found = next(filter(None, of_children), None)
+        return Said.FULL if found is None and source is not held and self._is_full(0) else found
 
     def _absent_children(self, repository: str, manifest: Manifest) -> list[str]:
         children = [child["digest"] for child in manifest.document.get("manifests", ())]
