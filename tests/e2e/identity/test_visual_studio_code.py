@@ -95,7 +95,7 @@ def test_the_generic_provider_lists_and_deletes(
 
 
 def test_the_azure_provider_on_a_custom_cloud(
-    site: Site, shell: Shell, page: Page, pushed: httpx.Client, repository: str, tmp_path: Path
+    site: Site, shell: Shell, page: Page, pushed: httpx.Client, repository: str
 ) -> None:
     upn = owner_in(site)
     with code(site, shell, provider="azure", repository=repository) as process:
@@ -120,3 +120,23 @@ def test_the_azure_provider_on_a_custom_cloud(
     assert "in use" in seen["taken"]
     assert "fromvisualstudiocode" not in seen["registriesLeft"]
     assert pushed.get(f"/v2/{repository}/manifests/v1").status_code == 404
+    # What becomes of runs is in e2e/tasks, with an engine.
+    assert len(seen["scheduled"]) == 3
+    assert [seen["runs"][run] for run in seen["scheduled"]] == [
+        ["QuickRun", None, "Linux"],
+        ["QuickRun", None, "Linux"],
+        ["QuickRun", "vscodetask", "Linux"],
+    ]
+    assert seen["tasks"] == ["vscodetask"]
+    assert f"Run ID: {seen['scheduled'][0]} " in seen["log"]
+    assert pulls(shell, site, pushed, repository, **seen["login"])
+
+
+def pulls(shell: Shell, site: Site, http: httpx.Client, repository: str, username: str, secret: str) -> bool:
+    """What it hands to ``docker login``."""
+    assert Repository(http, repository).push(ONE, "again").status_code == 201
+    server, trusting = site.server.login_server, shell.having(SSL_CERT_FILE=str(site.server.ca))
+    trusting.run("crane", "auth", "login", server, "--username", username, "--password-stdin", stdin=secret)
+    trusting.run("crane", "pull", "--format=oci", f"{server}/{repository}:again", "back")
+    blobs = {f"sha256:{blob.name}" for blob in (shell.folder / "back" / "blobs" / "sha256").iterdir()}
+    return blobs == {ONE.digest, *ONE.blobs}

@@ -1,10 +1,16 @@
 // What Visual Studio Code's registries view does, with the libraries that it uses and in its order, on a custom cloud. Its
 // argument is JSON: "provider" is "azure" or "generic". Prints "open ADDRESS" for a browser, then what came of it as JSON.
 // Source, of August 2026: microsoft/vscode, extensions/microsoft-authentication/src/node; microsoft/vscode-azuretools,
-// auth/src; microsoft/vscode-containers, extensions/vscode-containers/src/tree/registries and
-// packages/vscode-docker-registries/src. The functions here have the names that they have there.
+// auth/src; microsoft/vscode-containers, extensions/vscode-containers/src/tree/registries,
+// .../src/commands/registries/azure/tasks and packages/vscode-docker-registries/src; a task is run as by the version
+// before, microsoft/vscode-docker, src/commands/registries/azure/tasks. The functions here have the names that they
+// have there.
 "use strict";
 
+const { execFileSync } = require("node:child_process");
+const { mkdtempSync, writeFileSync } = require("node:fs");
+const { tmpdir } = require("node:os");
+const path = require("node:path");
 const { PublicClientApplication } = require("@azure/msal-node");
 const { createSubscription } = require("@azure/arm-resources-subscriptions/api");
 const { list: listSubscriptions } = require("@azure/arm-resources-subscriptions/api/subscriptions");
@@ -226,7 +232,71 @@ async function azure() {
   const whole = `${login}/v2/_acr/${repository}/repository`;
   seen.gone = (await registryV2Request(authentication, "DELETE", whole, scope)).response.status;
   seen.repositoriesLeft = await getRepositories(authentication);
-  return { ...seen, ...(await createAndDelete(client)) };
+  return { ...seen, ...(await createAndDelete(client)), ...(await buildAndRun(client)) };
+}
+
+// --- commands/registries/azure/tasks ---
+
+const RESOURCE_GROUP = "entrepot";
+const PLATFORM = { os: "Linux" };
+// As @azure/storage-blob sends them.
+const STORAGE = { "x-ms-version": "2025-07-05" };
+
+async function uploadSourceCode(client) {
+  const folder = mkdtempSync(path.join(tmpdir(), "workspace"));
+  writeFileSync(path.join(folder, "Dockerfile"), "FROM scratch\n");
+  writeFileSync(path.join(folder, "acb.yaml"), "steps:\n- cmd: $Registry/app:v1\n");
+  const body = execFileSync("tar", ["-c", "-C", folder, "."]);
+  const { uploadUrl, relativePath } = await client.registries.getBuildSourceUploadUrl(RESOURCE_GROUP, "local");
+  const headers = { ...STORAGE, "x-ms-blob-type": "BlockBlob", "content-type": "application/octet-stream" };
+  await httpRequest(uploadUrl, { method: "PUT", headers, body });
+  return relativePath;
+}
+
+async function scheduleRunRequest(client, runRequest) {
+  const sourceLocation = await uploadSourceCode(client);
+  const whole = { ...runRequest, sourceLocation, platform: PLATFORM };
+  return client.registries.beginScheduleRunAndWait(RESOURCE_GROUP, "local", whole);
+}
+
+// It looks thirty times, each second.
+async function streamLogs(client, run) {
+  const { logLink } = await client.runs.getLogSasUrl(RESOURCE_GROUP, "local", run.runId);
+  for (let checks = 0; checks < 30; checks++) {
+    const { ok, headers } = await httpRequest(logLink, { method: "HEAD", headers: STORAGE }, false);
+    if (ok && headers.get("x-ms-meta-complete")) {
+      const request = { method: "GET", headers: { ...STORAGE, "x-ms-range": "bytes=0-" } };
+      return (await httpRequest(logLink, request)).text();
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+  throw new Error("Not found");
+}
+
+async function runAzureTask(client) {
+  const tasks = await client.tasks.beginCreateAndWait(RESOURCE_GROUP, "local", "vscodetask", {
+    location: "eastus",
+    platform: PLATFORM,
+    step: { type: "Docker", dockerFilePath: "Dockerfile", contextPath: "https://git.example/team/app.git" },
+  });
+  const listed = (await all(client.tasks.list(RESOURCE_GROUP, "local"))).map((each) => each.name);
+  const request = { type: "TaskRunRequest", taskId: tasks.id };
+  return { listed, run: await client.registries.beginScheduleRunAndWait(RESOURCE_GROUP, "local", request) };
+}
+
+async function buildAndRun(newClient) {
+  const client = newClient();
+  const image = { imageNames: ["fromcode:{{.Run.ID}}"], isPushEnabled: true, dockerFilePath: "Dockerfile" };
+  const built = await scheduleRunRequest(client, { type: "DockerBuildRequest", ...image });
+  const ran = await scheduleRunRequest(client, { type: "FileTaskRunRequest", taskFilePath: "acb.yaml" });
+  const { listed, run } = await runAzureTask(client);
+  const scheduled = [built, ran, run].map((each) => each.runId);
+  const shown = {};
+  for (const each of await all(client.runs.list(RESOURCE_GROUP, "local"))) {
+    const { runType, task, platform } = await client.runs.get(RESOURCE_GROUP, "local", each.runId);
+    shown[each.runId] = [runType, task ?? null, platform.os];
+  }
+  return { scheduled, tasks: listed, runs: shown, log: await streamLogs(client, built) };
 }
 
 // commands/registries/azure and tree/registries/Azure/createWizard
