@@ -62,6 +62,7 @@ func management(ctx context.Context, site site) any {
 		"replications": theReplications(ctx, factory.NewReplicationsClient()),
 		"webhooks":     theWebhooks(ctx, factory.NewWebhooksClient(), registries),
 		"tokens":       theTokens(ctx, factory.NewTokensClient(), factory.NewScopeMapsClient(), registries),
+		"cached":       theCache(ctx, factory.NewCredentialSetsClient(), factory.NewCacheRulesClient()),
 		"imported":     imported(ctx, registries, site),
 		"pools":        thePools(ctx, factory.NewAgentPoolsClient()),
 		"tasks":        theTasks(ctx, factory.NewTasksClient()),
@@ -200,7 +201,6 @@ func imported(ctx context.Context, registries *acr.RegistriesClient, site site) 
 func absent(ctx context.Context, factory *acr.ClientFactory) object {
 	writes, reads, lists := object{}, object{}, object{}
 	clients := []any{
-		factory.NewCacheRulesClient(), factory.NewCredentialSetsClient(),
 		factory.NewPrivateEndpointConnectionsClient(),
 	}
 	ofRegistry := []string{"GetPrivateLinkResource", "NewListPrivateLinkResourcesPager"}
