@@ -11,6 +11,7 @@ from entrepot.caching.model import Rule
 from entrepot.db import cache_tables as tables
 from entrepot.db.cache_tables import cache_rule
 from entrepot.db.tables import repository
+from entrepot.errors import Kind, Problem
 
 # --- rules ------------------------------------------------------------------------------------------------------------
 
@@ -138,8 +139,11 @@ _SETS: Final = select(
 
 
 def credential_set(tx: Connection, set_id: int) -> CredentialSetRow:
-    """The one that a rule names, which is there as long as the rule."""
-    return _sets(tx, _SETS.where(tables.credential_set.c.id == set_id))[0]
+    """The one that a rule names. Raises SOURCE_FAILED: a rule may be remembered longer than its set is there."""
+    found = _sets(tx, _SETS.where(tables.credential_set.c.id == set_id))
+    if not found:
+        raise Problem(Kind.SOURCE_FAILED, reason="The cache rule's credential set was deleted: try again.", status=0)
+    return found[0]
 
 
 def find_credential_set(tx: Connection, registry_id: int, name: str) -> CredentialSetRow | None:

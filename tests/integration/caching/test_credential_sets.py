@@ -11,6 +11,7 @@ from tests.registry import Registry
 from entrepot.access.queries import find_holder
 from entrepot.access.vaults import READERS
 from entrepot.caching import queries
+from entrepot.errors import Problem
 
 Json = Any
 USER = "https://keys.vault.azure.net/secrets/hub-user"
@@ -169,3 +170,6 @@ async def test_the_row_that_a_rule_names_says_where_its_secrets_are(arm: Managem
     row = registry.query(lambda tx: queries.credential_set(tx, queries.credential_sets(tx, 1, "", 1)[0].id))
     assert (row.login_server, row.username_url, row.password_url) == ("docker.io", USER, PASSWORD)
     assert row.identity == row.reader.principal == made["identity"]["principalId"]
+    await arm.delete(a_set(arm))
+    with pytest.raises(Problem, match="SOURCE_FAILED"):
+        registry.query(lambda tx: queries.credential_set(tx, row.id))

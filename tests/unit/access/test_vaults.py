@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from entrepot.access.vaults import READERS, VaultFailed, Vaults
+from entrepot.access.vaults import READERS, NotReader, VaultFailed, Vaults
 from entrepot.tasks.runs.model import Lent
 
 READER = Lent("0b0e0d0c-1111-4000-8000-00000000000a", "0b0e0d0c-2222-4000-8000-00000000000b")
@@ -53,8 +53,9 @@ def test_an_address_of_a_secret_is_a_file_of_the_vaults_folder(folder: Path, url
     ],
 )
 def test_what_is_no_secret_is_told(folder: Path, url: str, says: str) -> None:
-    with pytest.raises(VaultFailed, match=says):
+    with pytest.raises(VaultFailed, match=says) as failed:
         read(folder, url)
+    assert not isinstance(failed.value, NotReader)
 
 
 @pytest.mark.parametrize(("readers", "may"), [("*", True), (READER.principal, True), ("someone", False), ("", False)])
@@ -63,7 +64,7 @@ def test_who_may_read_stands_beside_the_secrets(folder: Path, readers: str, *, m
     if may:
         assert read(folder) == "the-password"
     else:
-        with pytest.raises(VaultFailed, match=f"{READER.client} may not read the vault 'builds'"):
+        with pytest.raises(NotReader, match=f"{READER.client} may not read the vault 'builds'"):
             read(folder)
 
 

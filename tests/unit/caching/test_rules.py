@@ -14,7 +14,6 @@ from entrepot.caching.rules import (
     parse_target,
 )
 from entrepot.errors import Kind, Problem
-from entrepot.remote.place import api_of
 
 
 def a_rule(source: str, target: str, name: str = "the-rule") -> Rule:
@@ -131,11 +130,6 @@ def test_a_credential_set_is_for_a_host() -> None:
     assert parse_login_server("Docker.io") == "docker.io"
     with pytest.raises(Problem, match="RESOURCE_INVALID"):
         parse_login_server("docker.io/library")
-
-
-def test_all_names_of_docker_hub_are_one_registry() -> None:
-    assert api_of("docker.io") == api_of("index.docker.io") == api_of("registry-1.docker.io")
-    assert api_of("quay.io") == "quay.io"
 
 
 # --- how they go with one another -------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import pytest
 
 from entrepot.oci.reference import RepositoryName
-from entrepot.remote.place import RemotePlace, parse_host
+from entrepot.remote.place import RemotePlace, api_of, parse_host
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,8 @@ def test_docker_hub_has_its_api_elsewhere_and_short_names(host: str) -> None:
 
 def test_short_names_are_of_docker_hub_alone() -> None:
     assert RemotePlace.of("quay.io", RepositoryName("busybox")).repository == "busybox"
+
+
+def test_all_names_of_docker_hub_are_one_registry() -> None:
+    assert api_of("docker.io") == api_of("index.docker.io") == api_of("registry-1.docker.io")
+    assert api_of("quay.io") == "quay.io"
