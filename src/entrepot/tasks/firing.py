@@ -96,15 +96,19 @@ class Triggers:
 
     def _fire(self, run: Run) -> Json:
         """Twice is safe: each time of a timer is a row with its run."""
+        while not run.stopping and run.write(self.fire_timer, run.now):
+            pass
+        return None
+
+    def fire_timer(self, tx: Connection, now: datetime) -> bool:
+        """Begin the run of one timer that is due; False where none is."""
 
         def begin(tx: Connection, task_id: int, tick: Tick) -> int:
             row = task_of(tx, task_id)
             wish = wish_of_tick(self.scheduler.sealer, row, tick)
-            return self.scheduler.schedule(tx, row.registry_id, wish, run.now)
+            return self.scheduler.schedule(tx, row.registry_id, wish, now)
 
-        while not run.stopping and run.write(fire_one, begin, run.now):
-            pass
-        return None
+        return fire_one(tx, begin, now)
 
     def _begin_changed(
         self, tx: Connection, task_id: int, change: ImageUpdate | PushedImage, chain: tuple[str, ...], now: datetime
