@@ -194,6 +194,17 @@ async def test_a_use_that_was_never_counted_is_named_with_the_bytes_that_it_cost
     assert findings(entrepot) == []
 
 
+# --- the engine of tasks ----------------------------------------------------------------------------------------------
+
+
+def test_a_machine_without_an_engine_is_told_so(entrepot: Command, tmp_path: Path) -> None:
+    socket = tmp_path / "none.sock"
+    done = entrepot("check", "--engine", "--task-engine", str(socket))
+    assert (done.exit_code, done.error) == (1, "")
+    assert done.out.startswith(f"engine: none at {socket}: ")
+    assert "No such file or directory" in done.out
+
+
 # --- what is put right ------------------------------------------------------------------------------------------------
 
 
