@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from tests.e2e.az.cli import Az
 from tests.e2e.clients import ROOT, shell_in
-from tests.e2e.tasks.conftest import Site
+from tests.e2e.tasks.conftest import TOOLS, Site, of_registry
 from tests.e2e.tasks.gitd import DELIVER
+from tests.e2e.tasks.test_az_build import dependencies_in
 from tests.e2e.tasks.test_az_run import final, task_name
 from tests.gits import Repository
 from tests.services import wait_until
@@ -75,3 +76,39 @@ def test_a_push_that_nobody_tells_of_is_found(
     assert run["status"] == "Succeeded", az.run("acr", "task", "logs", *of)
     assert run["sourceTrigger"]["commitId"] == commit
     site.docker.run("docker", "pull", f"{site.server.login_server}/{repository}:{commit}")
+
+
+def test_a_build_of_a_task_file_has_its_context_in_a_repository(
+    az: Az, site: Site, git_at: str, app: Repository, source: Path, repository: str
+) -> None:
+    """A branch and a folder of it, beside the run's own files, which stay as they are."""
+    dockerfile = "FROM scratch\nCOPY . /\n"
+    files = {"parts/one/Dockerfile": dockerfile, "parts/one/note": "from the branch\n", "parts/two/note": "another\n"}
+    commit = app.commit("parts", files, branch="feature")
+    (source / "acb.yaml").write_text(
+        f"""\
+version: v1.1.0
+steps:
+  - id: remote
+    build: -t $Registry/{repository}:v1 {git_at}/team/app.git#feature:parts/one
+  - id: show
+    cmd: $Registry/{TOOLS} sh -c 'cat greeting remote/parts/one/note; echo remote/parts/*; echo here *'
+  - push: [$Registry/{repository}:v1]
+"""
+    )
+    said = az.run("acr", "run", "--registry", "local", "--file", "acb.yaml", str(source))
+    assert "was successful after" in said, said
+    assert (source / "greeting").read_text().strip() in said
+    assert "from the branch" in said
+    (found,) = dependencies_in(said)
+    assert found["git"] == {"git-head-revision": commit}
+    assert files_of(site, repository) == {"Dockerfile", "note"}
+
+
+def files_of(site: Site, repository: str) -> set[str]:
+    """In the one layer of the image that is tagged v1."""
+    (layer,) = of_registry(site, f"{repository}/manifests/v1")["layers"]
+    signed_in = ["--user", f"{site.server.user}:{site.server.password}", "--cacert", site.server.ca]
+    url = f"https://{site.server.login_server}/v2/{repository}/blobs/{layer['digest']}"
+    listed = site.docker.run("sh", "-c", 'curl --silent --fail "$@" | tar -tz', "sh", *signed_in, url)
+    return {name for line in listed.splitlines() if (name := line.strip("./"))}

@@ -187,6 +187,51 @@ def test_other_words_of_a_quick_build_are_none_either(bench: Bench, hostile: Pat
     assert "root:x:0" not in log
 
 
+# Of a task file: what is a line for a shell by the language itself, and what is not.
+LINES = {
+    "cmd": "cmd: IMAGE echo {{.Values.given}}",
+    "environment": "cmd: IMAGE true\n    env: ['GIVEN={{.Values.given}}']",
+    "tag": "build: -t app:{{.Values.given}} .",
+}
+WORDS = {
+    "push": "push: ['registry.example/app:{{.Values.given}}']",
+    "folder": "cmd: IMAGE true\n    workingDirectory: '{{.Values.given}}'",
+}
+VALUES = {"substituted": "$({0})", "apart": "x; {0};", "backticks": "`{0}`"}
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A folder of the worker's, which whatever runs there may write."""
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    return folder
+
+
+def attacked(bench: Bench, outside: Path, step: str, value: str) -> None:
+    (bench.source / "Dockerfile").write_text(f"FROM {bench.image}\n")
+    given = value.format(f"touch /workspace/injected {outside}/injected")
+    ran(bench, task(bench, step, given=given))
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize("step", LINES.values(), ids=LINES)
+def test_values_in_lines_for_a_shell_run_in_the_runs_own_machine_and_nowhere_else(
+    bench: Bench, outside: Path, step: str, value: str
+) -> None:
+    attacked(bench, outside, step, value)
+    assert (bench.source / "injected").exists()
+    assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize("step", WORDS.values(), ids=WORDS)
+def test_values_elsewhere_in_a_task_file_are_no_shell_text(bench: Bench, outside: Path, step: str, value: str) -> None:
+    attacked(bench, outside, step, value)
+    assert not (bench.source / "injected").exists()
+    assert list(outside.iterdir()) == []
+
+
 def test_two_runs_with_equal_steps_side_by_side_do_not_meet(bench: Bench, other: Bench) -> None:
     def job(each: Bench) -> Task:
         return task(
