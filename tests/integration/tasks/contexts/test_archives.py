@@ -2,7 +2,9 @@
 
 import gzip
 import io
+import os
 import tarfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from threading import Event
@@ -53,6 +55,40 @@ def test_an_upload_is_unpacked(fetched: Fetch, workspace: Path) -> None:
     assert fetched("source/2026/abc.tar.gz", upload=upload).root == workspace
     assert (workspace / "Dockerfile").read_bytes() == b"FROM scratch\n"
     assert asked == ["source/2026/abc.tar.gz"]
+
+
+def test_a_hundred_thousand_small_files_are_unpacked_and_memory_stays_flat(fetched: Fetch, workspace: Path) -> None:
+    used: list[int] = []
+
+    def upload(_path: str) -> Iterator[bytes]:
+        packing = zlib.compressobj(1, wbits=31)
+        for folder in range(FOLDERS):
+            used.append(_memory())
+            yield packing.compress(b"".join(small_files(f"folder-{folder}")))
+        yield packing.compress(bytes(1024)) + packing.flush()
+
+    fetched("source/many.tar.gz", bounds=Bounds(seconds=240), upload=upload)
+    assert sum(len(list(folder.iterdir())) for folder in workspace.iterdir()) == FOLDERS * FILES
+    assert (workspace / "folder-7" / "file-999").read_bytes() == b"x"
+    assert max(used) - used[1] < 32 * 1024 * 1024
+    assert Bounds().entries >= FOLDERS * FILES + FOLDERS
+
+
+FOLDERS, FILES = 100, 1000
+
+
+def small_files(folder: str) -> Iterator[bytes]:
+    """Of one byte each, as they stand in an archive."""
+    for number in range(FILES):
+        made = tarfile.TarInfo(f"{folder}/file-{number}")
+        made.size = 1
+        yield made.tobuf(tarfile.USTAR_FORMAT) + b"x".ljust(512, b"\0")
+
+
+def _memory() -> int:
+    """Bytes that the process has."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_an_upload_that_is_no_archive_is_told(fetched: Fetch) -> None:
