@@ -151,7 +151,10 @@ class _Attempt:
             error = str(wrong)
             says.line(error)
         except EngineFailed as wrong:
+            watch.expect_ours()
             return self._broken(says, str(wrong))
+        # One that goes on elsewhere has no end here.
+        watch.expect_ours()
         status, verb = _ENDINGS[ending]
         says.line("")
         why = f". Error: {error}" if error and ending is not Ending.SUCCEEDED else ""

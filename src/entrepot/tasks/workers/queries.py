@@ -130,10 +130,9 @@ def pools(tx: Connection, registries: Collection[int]) -> dict[tuple[int, str], 
 
 
 def not_begun(tx: Connection, queue: str) -> int:
-    """How many were chosen for a queue and not yet begun."""
-    return tx.execute(
-        select(func.count()).where(_GOES, task_run.c.queue == queue, task_run.c.status == Status.QUEUED)
-    ).scalar_one()
+    """How many were chosen for a queue and no worker has: not begun yet, or handed back by one that has gone."""
+    has_none = or_(task_run.c.status == Status.QUEUED, task_run.c.worker.not_in(select(task_worker.c.worker_id)))
+    return tx.execute(select(func.count()).where(_GOES, task_run.c.queue == queue, has_none)).scalar_one()
 
 
 def stranded(tx: Connection, fit: Fit, known: Collection[str]) -> list[tuple[int, str]]:

@@ -1,5 +1,6 @@
 """Runs that wait, and workers that choose them: order, pools, limits, hand-over. Source: issue 6, sections 1 and 5."""
 
+import asyncio
 import os
 import signal
 from multiprocessing.context import ForkServerProcess
@@ -168,6 +169,42 @@ async def test_a_worker_that_is_told_to_stop_lets_its_run_end_and_begins_no_othe
     assert (await properties(arm, first))["status"] == "Succeeded"
     assert (await properties(arm, second))["status"] == "Queued"
     assert registry.database.read(agents) == []
+
+
+async def test_a_run_that_its_worker_handed_back_has_its_place_before_those_that_wait(
+    arm: Management, start_worker: StartWorker, record: Record, until: Until
+) -> None:
+    first, second = [await scheduled(arm) for _ in range(2)]
+    worker = start_worker(task_runs=1)
+
+    async def have_begun(*runs: str) -> bool:
+        return record.runs("begin") == list(runs)
+
+    await until(lambda: have_begun("1-1"), WITHIN)
+    worker.terminate()
+    worker.join(ENDS_WITHIN)
+    start_worker(task_runs=1)
+    await until(lambda: have_begun("1-1", "1-2"), WITHIN)
+    # Whatever would begin beside it has begun by then.
+    await asyncio.sleep(1)
+    assert (await properties(arm, second))["status"] == "Queued"
+    record.let_go()
+
+    async def have_ended() -> bool:
+        return [(await properties(arm, run))["status"] for run in (first, second)] == ["Succeeded"] * 2
+
+    await until(have_ended, WITHIN)
+    assert [(word, run) for word, run, _ in record.lines if word != "cancel"] == [
+        ("begin", "1-1"),
+        ("begin", "1-2"),
+        ("end", "1-2"),
+        ("begin", "2-1"),
+        ("end", "2-1"),
+    ]
+    # Nobody has canceled it.
+    log = await log_of(arm, first)
+    assert log.index("the run begins again (attempt 2)") < log.index("was successful after")
+    assert "was canceled" not in log
 
 
 # The third time the other worker waits at another queue of the same pool: nobody of the first one's kind is left.
