@@ -18,7 +18,7 @@ from tests.services import wait_until
 
 pytestmark = [pytest.mark.xdist_group("tasks"), pytest.mark.timeout(300)]
 
-# From the answer to the end of the run's last container: two seconds on a machine without other work.
+# From the answer to the end of the run's last container: a second, where little else goes on.
 CANCELED_WITHIN = 10.0
 HELLO = f"$Registry/{TOOLS} echo hello from $ID"
 
