@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.content import an_image
-from tests.e2e.az.tour.commands import HOME, REGISTRY, STEPS, Made, Seen, Step
+from tests.e2e.az.tour.commands import ABSENT, HOME, REGISTRY, STEPS, Made, Seen, Step
 from tests.e2e.az.tour.guide import Guide, Told, guided
 from tests.e2e.clients import shell_in
 from tests.e2e.namespaces import DOMAIN, named_server, namespaces
@@ -101,7 +101,8 @@ def _difference(http: httpx.Client, seen: Seen) -> str | None:
     found: Any = answer.json()
     for name in seen.member.split("."):
         found = _below(found, name)
-    return None if found == seen.value else f"{seen.path} has {found!r} as {seen.member}"
+    wanted = None if seen.value is ABSENT else seen.value
+    return None if found == wanted else f"{seen.path} has {found!r} as {seen.member}"
 
 
 def _below(found: Any, name: str) -> Any:  # noqa: ANN401  what an answer holds
