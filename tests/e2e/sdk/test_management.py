@@ -21,8 +21,8 @@ Client = Any
 
 
 @pytest.fixture(scope="module")
-def arm(public: Registry) -> Iterator[Client]:
-    with managing(public, ContainerRegistryManagementClient) as client:
+def arm(either: Registry) -> Iterator[Client]:
+    with managing(either, ContainerRegistryManagementClient) as client:
         yield client
 
 
@@ -144,9 +144,9 @@ def test_credential_sets_and_cache_rules(arm: Client) -> None:
     assert names(arm.cache_rules.list(*REGISTRY)) == names(arm.credential_sets.list(*REGISTRY)) == []
 
 
-def test_an_import(arm: Client, public: Registry) -> None:
+def test_an_import(arm: Client, either: Registry) -> None:
     source = arm.registries.get(GROUP, "local").id
-    with http_of(public) as http:
+    with http_of(either) as http:
         assert Repository(http, "sdk/app").push(an_image("for the SDK"), "v1").status_code == 201
     body = {"source": {"resourceId": source, "sourceImage": "sdk/app:v1"}, "targetTags": ["app:v1"]}
     arm.registries.begin_import_image(*REGISTRY, body).result()

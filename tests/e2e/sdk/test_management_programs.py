@@ -1,6 +1,7 @@
 """Every operation of the unchanged SDKs of the management API for JavaScript and Go, also of what is to come.
 
-Each is one program, which goes through all that its SDK has and prints what came of it; both see the same.
+Each is one program, which goes through all that its SDK has and prints what came of it; both see the same, on
+either database.
 """
 
 import json
@@ -24,11 +25,11 @@ pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture(scope="module", params=COMMANDS)
-def report(request: pytest.FixtureRequest, public: Registry, programs: Shell) -> Any:  # noqa: ANN401  what the program printed
-    group = f"/subscriptions/{programs.environment['SUBSCRIPTION']}/resourceGroups/entrepot"
-    with http_of(public) as http:
+def report(request: pytest.FixtureRequest, either: Registry, programs_on_either: Shell) -> Any:  # noqa: ANN401  what the program printed
+    group = f"/subscriptions/{programs_on_either.environment['SUBSCRIPTION']}/resourceGroups/entrepot"
+    with http_of(either) as http:
         assert Repository(http, IMAGE).push(an_image("for programs"), "v1").status_code == 201
-    shell = programs.having(
+    shell = programs_on_either.having(
         SOURCE=f"{group}/providers/Microsoft.ContainerRegistry/registries/local", SOURCE_IMAGE=f"{IMAGE}:v1"
     )
     return json.loads(shell.run(*COMMANDS[request.param], within=120))

@@ -20,8 +20,8 @@ Client = Any
 
 
 @pytest.fixture(scope="module")
-def arm(public: Registry) -> Iterator[Client]:
-    with managing(public, ContainerRegistryTasksMgmtClient) as client:
+def arm(either: Registry) -> Iterator[Client]:
+    with managing(either, ContainerRegistryTasksMgmtClient) as client:
         yield client
 
 
