@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 from tests.content import OCI_LAYER, Manifest, a_docker_image, an_artifact, an_image, an_index, some_bytes
 from tests.foreign import ForeignRegistry
 from tests.integration.caching.images.conftest import Caching, Worker
@@ -357,3 +357,57 @@ async def _reader(registry: Registry, repository: str) -> Client:
     made = await arm.post(f"{arm.registry()}/generateCredentials", {"tokenId": token})
     password = made.json()["passwords"][0]["value"]
     return registry.nobody.signed_in("reader", password)
+
+
+async def test_a_cached_image_that_was_deleted_is_restored_without_its_source(
+    hub: ForeignRegistry, caching: Caching, worker: Worker, registry: Registry, app: Repository, kept
+) -> None:
+    """ACR has soft delete or cache rules, not both."""
+    image = an_image()
+    hub.hold("team/app", image, "v1")
+    arm = await management(registry)
+    softly = {"properties": {"policies": {"softDeletePolicy": {"status": "enabled"}}}}
+    assert (await arm.patch(arm.registry(), softly)).status == 200
+    caching("mirror/app", "team/app")
+    with worker():
+        await pull(app, image)
+        await kept()
+    away(hub)
+    assert (await app.http.delete(app.path(f"manifests/{image.digest}"))).status == 202
+    assert (await app.manifest(image.digest)).status == 502
+    restoring = f"/acr/v1/_deleted/mirror/app/_manifests/{image.digest}"
+    assert (await app.http.post(restoring, b'{"tag": "v1"}')).status == 200
+    await pull(app, image)
+
+
+async def test_a_cached_image_that_was_deleted_comes_again(
+    hub: ForeignRegistry, caching: Caching, worker: Worker, app: Repository, kept
+) -> None:
+    image = an_image()
+    hub.hold("team/app", image, "v1")
+    caching("mirror/app", "team/app")
+    with worker():
+        await pull(app, image)
+        await kept()
+        assert (await app.http.delete(app.path(f"manifests/{image.digest}"))).status == 202
+        await pull(app, image)
+        await kept()
+    assert await app.tags() == ["v1"]
+
+
+async def test_an_image_that_does_not_fit_says_so(
+    hub: ForeignRegistry, caching: Caching, worker: Worker, registry: Registry, app: Repository, until: Until
+) -> None:
+    image = an_image(layers=1, size=1_000_000)
+    hub.hold("team/app", image, "v1")
+    registry.query(lambda tx: tx.execute(update(registry_table).values(bytes_limit=500_000)))
+    caching("mirror/app", "team/app")
+    with worker():
+        assert (await app.manifest("v1")).status == 200
+
+        async def failed() -> bool:
+            return (await app.manifest("v1")).status == 405
+
+        await until(failed)
+    assert "storage limit" in (await app.manifest("v1")).json()["errors"][0]["message"]
+    assert registry.query(lambda tx: tx.execute(select(registry_table.c.bytes_used)).scalar_one()) < 500_000
