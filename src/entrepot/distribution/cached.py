@@ -1,5 +1,6 @@
 """Pulls from repositories that a cache rule fills. Source: ACR-REFERENCE 8.8."""
 
+import hashlib
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -23,6 +24,7 @@ ON_ITS_WAY: Final = 0
 # What keeps a source from being heard; what is here is served on.
 _SURVIVED: Final = frozenset({Kind.SOURCE_BUSY, Kind.SOURCE_FAILED, Kind.MANIFEST_UNKNOWN, Kind.QUOTA_EXCEEDED})
 _WARNING_LIMIT: Final = 400
+_MOST_CACHES: Final = 10
 
 
 class Served(NamedTuple):
@@ -34,7 +36,10 @@ class Served(NamedTuple):
 
 async def find_cached(call: Call, cache: Cache, rule: Rule, reference: Tag | Digest) -> Served:
     """Raises what there is to tell of the source where nothing is here, and what the catalog refuses."""
-    pull = Pull(rule, call.place, call.change())
+    via = _via(call)
+    if via is None:  # rules that lead back here ask nobody, and what they ask for is not found
+        return Served(await find_manifest(call, reference))
+    pull = Pull(rule, call.place, call.change(), via)
     if isinstance(reference, Digest):
         return Served(await _here(call, reference) or await _fetched(call, cache, pull, reference))
     here = await _here(call, reference)
@@ -54,6 +59,13 @@ async def find_cached(call: Call, cache: Cache, rule: Rule, reference: Tag | Dig
             raise
         why = problem.detail.get("reason", problem.kind.name)
         return Served(here, _old(str(why), None, call.now()))
+
+
+def _via(call: Call) -> str | None:
+    """The caches that the pull came through, this registry last; None when it was here before. Spec: RFC 8586."""
+    here = f"entrepot-{hashlib.sha256(call.registry.rid.encode()).hexdigest()[:16]}"
+    came = [name.strip() for line in call.request.headers(b"cdn-loop") for name in line.split(",")]
+    return None if here in came or len(came) >= _MOST_CACHES else ", ".join([*came, here])
 
 
 async def _here(call: Call, reference: Tag | Digest) -> StoredManifest | None:

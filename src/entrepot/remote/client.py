@@ -5,7 +5,7 @@ streamed, a range at a time, so what came before a broken connection is kept.
 """
 
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -70,7 +70,7 @@ class _Again(Exception):
 @dataclass(slots=True)
 class RemoteRepository:
     """For one thread. ``pause``: waits so many seconds; it may raise to end the pull. ``pauses``: how long it waits
-    before it tries again what may pass, each once.
+    before it tries again what may pass, each once. ``headers``: sent with each request.
     """
 
     outbound: Outbound
@@ -78,6 +78,7 @@ class RemoteRepository:
     credentials: Credentials | None
     pause: Callable[[float], None]
     pauses: tuple[float, ...] = PAUSES
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     _authorization: str | None = field(default=None, repr=False)
 
     def manifest(self, reference: Tag | Digest) -> Pulled | None:
@@ -190,7 +191,8 @@ class RemoteRepository:
         """An answer, signed in when the registry wants that: at first, or when a token has run out."""
 
         def request() -> Request:
-            signed = headers if self._authorization is None else {**headers, "authorization": self._authorization}
+            all_of = {**self.headers, **headers}
+            signed = all_of if self._authorization is None else {**all_of, "authorization": self._authorization}
             return Request(method, url, signed, seconds=seconds, limit=max(limit, _ERROR_LIMIT))
 
         with self.outbound.stream(request()) as stream:

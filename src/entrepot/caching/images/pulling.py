@@ -5,6 +5,7 @@ tag no more, what it named last is served on, and the client is told. Many who w
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,8 +36,9 @@ from entrepot.remote.client import Pulled
 
 T = TypeVar("T")
 
-# Requests to sources that one worker process makes at once.
-_THREADS: Final = 8
+# Requests to sources that one worker process makes at once, and to one source: it may be slow, and keeps no other up.
+_THREADS: Final = 32
+_OF_ONE: Final = 8
 # How long a fill that failed is told of before it is tried again.
 _TRIED: Final = timedelta(seconds=30)
 
@@ -51,11 +53,12 @@ class Named(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """Of a repository that a rule is for. ``change``: by whoever pulls, now."""
+    """Of a repository that a rule is for. ``change``: by whoever pulls, now. ``via``: the caches it came through."""
 
     rule: Rule
     place: Place
     change: Change
+    via: str
 
 
 class Cache:
@@ -70,7 +73,8 @@ class Cache:
         self._jobs = jobs
         self._fresh = fresh
         self._rules: dict[RegistryId, tuple[Rule, ...]] = {}
-        self._asked: dict[tuple[object, ...], asyncio.Future[Any]] = {}
+        self._asked: dict[tuple[Place, Tag | Digest], asyncio.Future[Any]] = {}
+        self._places: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_OF_ONE))
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="cache")
 
     def forget(self) -> None:
@@ -110,7 +114,7 @@ class Cache:
         if seen.is_pinned:
             return None
         known = self._known(pull, seen)
-        return known or await self._once(("tag", pull.place, tag), lambda: self._look(pull, tag))
+        return known or await self._once(pull, tag, lambda: self._look(pull, tag))
 
     def _known(self, pull: Pull, seen: SeenTag) -> Named | None:
         """What needs no asking."""
@@ -126,7 +130,7 @@ class Cache:
             return known
         why_old, digest = None, None
         try:
-            digest = self._upstreams().at_once(pull.rule, pull.place.repository).digest_of(tag, seen.digest)
+            digest = self._upstreams().at_once(pull.rule, pull.place.repository, pull.via).digest_of(tag, seen.digest)
             why_old = None if digest is not None else f"{pull.rule.source} has the tag no more"
         except Problem as problem:
             if seen.digest is None:
@@ -155,14 +159,14 @@ class Cache:
             return Pulled(fill.parsed(), digest)
         if fill is not None and fill.failed_at is not None and pull.change.now < fill.failed_at + _TRIED:
             raise fill.problem or Problem(Kind.SOURCE_FAILED)
-        return await self._once(("manifest", pull.place, digest), lambda: self._fetch(pull, digest))
+        return await self._once(pull, digest, lambda: self._fetch(pull, digest))
 
     def _fetch(self, pull: Pull, digest: Digest) -> Pulled:
         there = self._doors.database.read(_fetched, pull.place, digest)
         if there is not None:  # since this was looked at
             return there
         try:
-            pulled = self._upstreams().at_once(pull.rule, pull.place.repository).manifest(digest)
+            pulled = self._upstreams().at_once(pull.rule, pull.place.repository, pull.via).manifest(digest)
         except Problem as problem:
             raise told(problem, pull.rule) from None
         if pulled is None:
@@ -188,17 +192,22 @@ class Cache:
                     return Arriving(place, digest, named.size, fill.id)
         return None
 
-    async def _once(self, key: tuple[object, ...], work: Callable[[], T]) -> T:
+    async def _once(self, pull: Pull, reference: Tag | Digest, work: Callable[[], T]) -> T:
         """The work's answer, or that of the same work which is going on already."""
+        key = (pull.place, reference)
         going = self._asked.get(key)
         if going is None:
-            going = asyncio.get_running_loop().run_in_executor(self._threads, work)
+            going = asyncio.ensure_future(self._in_turn(pull.rule.host, work))
             self._asked[key] = going
             going.add_done_callback(lambda done: self._answered(key, done))
         # Who goes away takes nothing from the others.
         return await asyncio.shield(going)
 
-    def _answered(self, key: tuple[object, ...], done: "asyncio.Future[Any]") -> None:
+    async def _in_turn(self, host: str, work: Callable[[], T]) -> T:
+        async with self._places[host]:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _answered(self, key: tuple[Place, Tag | Digest], done: "asyncio.Future[Any]") -> None:
         self._asked.pop(key, None)
         if not done.cancelled():
             done.exception()  # all who asked may have gone away

@@ -10,7 +10,7 @@ from entrepot.caching.queries import credential_set
 from entrepot.db.database import Database
 from entrepot.errors import Kind, Problem
 from entrepot.outbound.client import Outbound
-from entrepot.remote.client import PAUSES, RemoteRepository
+from entrepot.remote.client import RemoteRepository
 from entrepot.remote.sign_in import Credentials
 
 _BUSY: Final = 429
@@ -25,18 +25,17 @@ class Upstreams:
     vaults: Vaults
     database: Database
 
-    def at_once(self, rule: Rule, repository: str) -> RemoteRepository:
-        """For somebody who waits: it tries once. Raises SOURCE_FAILED."""
-        return self._open(rule, repository, _never, ())
+    def at_once(self, rule: Rule, repository: str, via: str) -> RemoteRepository:
+        """For somebody who waits: it tries once. ``via``: the caches that the pull came through. Raises SOURCE_FAILED.
+
+        Spec: RFC 8586, "Loop Detection in Content Delivery Networks".
+        """
+        place, credentials = upstream_of(rule, repository), self._credentials(rule)
+        return RemoteRepository(self.outbound, place, credentials, _never, (), {"cdn-loop": via})
 
     def patient(self, rule: Rule, repository: str, pause: Callable[[float], None]) -> RemoteRepository:
         """For a job. Raises SOURCE_FAILED."""
-        return self._open(rule, repository, pause, PAUSES)
-
-    def _open(
-        self, rule: Rule, repository: str, pause: Callable[[float], None], pauses: tuple[float, ...]
-    ) -> RemoteRepository:
-        return RemoteRepository(self.outbound, upstream_of(rule, repository), self._credentials(rule), pause, pauses)
+        return RemoteRepository(self.outbound, upstream_of(rule, repository), self._credentials(rule), pause)
 
     def _credentials(self, rule: Rule) -> Credentials | None:
         if rule.credential_set_id is None:

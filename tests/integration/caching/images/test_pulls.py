@@ -1,18 +1,21 @@
 """A pull of a cached repository gets the source's image at once, keeps it, and outlives its source."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
 from sqlalchemy import Connection, func, select, update
 from tests.content import OCI_LAYER, Manifest, a_docker_image, an_artifact, an_image, an_index, some_bytes
-from tests.foreign import ForeignRegistry
-from tests.integration.caching.images.conftest import Caching, Worker
+from tests.foreign import ForeignRegistry, foreign_registry
+from tests.integration.caching.images.conftest import REGISTRY, Caching, Worker
 from tests.management import management
-from tests.outside import Asked, answer
+from tests.outside import Asked, Authority, answer
 from tests.registry import Registry, Repository
 from tests.wire import Client
 
+from entrepot.caching.model import Rule
+from entrepot.caching.queries import insert_rule
 from entrepot.db.cache_tables import cache_fill
 from entrepot.db.tables import registry as registry_table
 from entrepot.db.tables import upload
@@ -411,3 +414,38 @@ async def test_an_image_that_does_not_fit_says_so(
         await until(failed)
     assert "storage limit" in (await app.manifest("v1")).json()["errors"][0]["message"]
     assert registry.query(lambda tx: tx.execute(select(registry_table.c.bytes_used)).scalar_one()) < 500_000
+
+
+async def test_rules_that_lead_back_here_ask_nobody(hub: ForeignRegistry, caching: Caching, app: Repository) -> None:
+    """A source may be this registry by another name, or a cache of it."""
+    caching("mirror/app", "team/app")
+    assert (await app.manifest("v1")).status == 404
+    (asked,) = hub.asked
+    again = await app.manifest("v2", {"cdn-loop": f"another, {asked.headers['cdn-loop']}"})
+    assert (again.status, len(hub.asked)) == (404, 1)
+    await app.manifest("v2", {"cdn-loop": "another"})
+    assert hub.asked[-1].headers["cdn-loop"] == f"another, {asked.headers['cdn-loop']}"
+
+
+async def test_a_silent_source_keeps_no_other_up(
+    hub: ForeignRegistry, ca: Authority, caching: Caching, registry: Registry, app: Repository
+) -> None:
+    released = threading.Event()
+
+    def silent(_asked: Asked) -> Iterable[bytes]:
+        released.wait(30)
+        return answer(404)
+
+    image = an_image()
+    with foreign_registry(ca) as other:
+        other.hold("team/app", image, "v1")
+        rule = Rule(0, REGISTRY, "other", other.place, f"{other.place}/team/app", "other/app")
+        registry.query(insert_rule, rule, registry.clock())
+        caching("mirror/app", "team/app")
+        hub.wrong = silent
+        waiting = [asyncio.create_task(app.manifest(f"v{number}")) for number in range(40)]
+        await asyncio.sleep(0.2)
+        found = await asyncio.wait_for(registry.repository("other/app").manifest("v1"), 10)
+        released.set()
+        assert found.body == image.body
+        assert {(await each).status for each in waiting} == {404}
