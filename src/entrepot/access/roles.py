@@ -8,6 +8,7 @@ is permitted that no assignment permits, and none denies what another permits.
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from entrepot.access.candidates import Candidates, read_condition
@@ -197,8 +198,7 @@ def covers(scope: str, resource_id: str) -> bool:
 @lru_cache(maxsize=1024)
 def scopes_above(resource_id: str) -> frozenset[str]:
     """The scopes that reach a resource, itself and the root among them, in lower case and without a final slash."""
-    text = resource_id.lower()
-    return frozenset({text, *(text[:position] for position, character in enumerate(text) if character == "/")})
+    return frozenset(accumulate(resource_id.lower().split("/"), "{}/{}".format))
 
 
 def _operations(permitting: Permitting, mode: Mode) -> tuple[str, ...]:
