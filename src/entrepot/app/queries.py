@@ -66,11 +66,6 @@ def name_of_registry(tx: Connection, registry_id: int) -> str:
     return tx.execute(select(registry.c.name).where(registry.c.id == registry_id)).scalar_one()
 
 
-def settings_of_registry(tx: Connection, registry_id: int) -> str:
-    """JSON: its tags, and what else is only kept."""
-    return tx.execute(select(registry.c.settings).where(registry.c.id == registry_id)).scalar_one()
-
-
 def set_anonymous_pull(tx: Connection, registry_name: str, allowed: bool) -> bool:  # noqa: FBT001  it is the column's value
     """False when it was so already."""
     changed = tx.execute(

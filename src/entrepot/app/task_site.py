@@ -1,10 +1,9 @@
 """What a worker runs tasks with: its engine, its folder, the registries, and where sources lie."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-import msgspec
 from sqlalchemy import Connection
 
 from entrepot.access.rights import Where
@@ -29,11 +28,11 @@ from entrepot.tasks.engines.model import Allowance
 from entrepot.tasks.engines.registry import client_of
 from entrepot.tasks.language.rendering import Renderer
 from entrepot.tasks.publishing.registry import OwnRegistry
-from entrepot.tasks.resource.queries import find_task
 from entrepot.tasks.runs.acting import registry_of
 from entrepot.tasks.runs.attempt import Site
 from entrepot.tasks.runs.identity import Reach
 from entrepot.tasks.runs.reading import Reader
+from entrepot.tasks.runs.tags import tags_of
 from entrepot.tasks.storage.links import find_source
 
 
@@ -108,26 +107,14 @@ def reached_by_runs(settings: Settings, egress: Egress) -> Permitted:
     return Permitted.of([*settings.outbound_allow, *egress.addresses()])
 
 
-class _Tagged(msgspec.Struct):
-    tags: dict[str, str] = {}
-
-
 def egress_in(database: Database, setting: Egress, registry_id: int, task: str | None) -> Egress:
     """Of a run of a registry, and of a task if it is one's. Raises EgressUnknown."""
-    return egress_of(setting, _tags_in(database, registry_id, task))
+    return egress_of(setting, database.read(tags_of, registry_id, task))
 
 
 def attempts_in(database: Database, registry_id: int, task: str | None) -> int:
     """The same, for how often a run may begin. Raises AttemptsUnknown."""
-    return attempts_of(_tags_in(database, registry_id, task))
-
-
-def _tags_in(database: Database, registry_id: int, task: str | None) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """The registry's, and the task's."""
-    kept = database.read(queries.settings_of_registry, registry_id)
-    row = None if task is None else database.read(find_task, registry_id, task)
-    of_task = {} if row is None else msgspec.json.decode(row.tags, type=dict[str, str])
-    return msgspec.json.decode(kept, type=_Tagged).tags, of_task
+    return attempts_of(database.read(tags_of, registry_id, task))
 
 
 def _client_of(settings: Settings, server: str) -> Outbound:

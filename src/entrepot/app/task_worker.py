@@ -86,12 +86,13 @@ def keeping_of(settings: Settings, store: ContentStore) -> runs.Keeping:
 
 def intake_of(settings: Settings, database: Database, engines: Engines) -> RunIntake:
     """Which runs this worker takes."""
-    pool, architecture = settings.pool or "", architecture_of(platform.machine())
+    pool, architecture, labels = settings.pool or "", architecture_of(platform.machine()), settings.task_labels
     return RunIntake(
-        workflow_of(queue_of(pool, architecture), settings.task_runs),
+        workflow_of(queue_of(pool, architecture, labels), settings.task_runs),
         Jobs(database),
         pool,
         architecture,
+        frozenset(labels),
         settings.task_runs,
         settings.task_runs_per_registry,
         settings.task_drain_seconds,

@@ -69,6 +69,7 @@ def _columns() -> "Columns[Seen]":
         ("WORKER", lambda one: one.agent.worker),
         ("POOL", lambda one: one.agent.pool),
         ("ARCHITECTURE", lambda one: one.agent.architecture),
+        ("LABELS", lambda one: ", ".join(sorted(one.agent.labels))),
         ("ENGINE", lambda one: one.engine),
         ("RUNS", lambda one: f"{one.agent.going} of {one.agent.at_once}"),
         ("DRAINS", lambda one: yes_or_no(one.agent.drains)),

@@ -63,6 +63,8 @@ task_run: Final = Table(
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     # What it is for, in lower case: workers of that architecture come first. Empty: any.
     Column("architecture", String(16), nullable=False, server_default=""),
+    # What it needs of a worker, in lower case and order, comma-separated.
+    Column("labels", String(255), nullable=False, server_default=""),
     # Of the jobs, once a worker has chosen it; and the worker that has it. Without a queue it waits.
     Column("queue", String(160)),
     Column("worker", String(64)),
@@ -107,6 +109,8 @@ task_worker: Final = Table(
     # NAME, or REGISTRY/NAME of one registry's alone, in lower case; empty: of runs without a pool.
     Column("pool", String(128), nullable=False),
     Column("architecture", String(16), nullable=False),
+    # In lower case and order, comma-separated.
+    Column("labels", String(64), nullable=False, server_default=""),
     # Name and version, once it was looked for.
     Column("engine", String(128)),
     Column("at_once", Integer, nullable=False),

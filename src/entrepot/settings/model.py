@@ -38,6 +38,7 @@ from entrepot.settings.values import (
     SyslogUrl,
     TaskEgress,
     TaskImages,
+    TaskLabels,
     Texts,
     TierLimits,
     Vaults,
@@ -271,6 +272,11 @@ class Settings(BaseModel):
         default=None,
         description="Agent pool whose runs the worker takes, and nothing else: NAME, or REGISTRY/NAME for that of one "
         "registry alone. Without it: runs without a pool, and all other work in the background.",
+    )
+    task_labels: TaskLabels = Field(
+        default=(),
+        description="Labels of the worker, comma-separated: what it has that others lack. Runs whose tag "
+        "`entrepot.labels` names some come to workers that have all of them.",
     )
     task_runs: Annotated[int, Field(ge=0, le=1000)] = Field(
         default=2, description="Runs of tasks that a worker has at once; 0: it takes none."

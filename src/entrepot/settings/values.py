@@ -19,6 +19,10 @@ _SCOPE: Final = re.compile(r"[!#-\[\]-~]{1,256}")  # RFC 6749 section 3.3
 _AGENT_POOL: Final = re.compile(r"([A-Za-z0-9]{5,50}/)?[A-Za-z0-9-]{3,20}")
 _REGION: Final = re.compile(r"[a-z][a-z0-9]{0,31}")
 _HOST_OF_RUNS: Final = re.compile(r"(?=.*[.:])[A-Za-z0-9_.:*\[\]-]{1,262}")
+_WORKER_LABEL: Final = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+# Of one worker, which looks for the runs of each selection of them.
+_LABELS: Final = 6
+_LABELS_LENGTH: Final = 60
 _VAULT: Final = re.compile(r"[A-Za-z0-9-]{1,63}")
 _TIER_LIMIT: Final = re.compile(r"[A-Za-z]+\.[A-Za-z]+ *= *[A-Za-z0-9.]+")
 _DATABASES: Final = ("postgresql", "sqlite")
@@ -198,6 +202,18 @@ def _an_agent_pool(value: str) -> str:
     return value.lower()
 
 
+def _task_labels(values: tuple[str, ...]) -> tuple[str, ...]:
+    """In lower case, each once; the queue of workers that are alike is called by them."""
+    labels = tuple(dict.fromkeys(value.lower() for value in values))
+    is_short = len(labels) <= _LABELS and len(",".join(labels)) <= _LABELS_LENGTH
+    if not is_short or not all(map(_WORKER_LABEL.fullmatch, labels)):
+        raise ValueError(
+            f"use up to {_LABELS} labels of letters, digits, '_', '.' and '-', such as gpu,ssd: "
+            f"{_LABELS_LENGTH} characters in all"
+        )
+    return labels
+
+
 def _a_task_image(value: str) -> str:
     name, sign, reference = value.partition("=")
     if not (sign and name and reference) or any(each.isspace() for each in value):
@@ -268,6 +284,7 @@ TaskEgress = Annotated[
 ]
 TaskImages = Annotated[tuple[Annotated[str, AfterValidator(_a_task_image)], ...], BeforeValidator(_split_at_commas)]
 AgentPool = Annotated[str, AfterValidator(_an_agent_pool)]
+TaskLabels = Annotated[tuple[str, ...], AfterValidator(_task_labels), BeforeValidator(_split_at_commas)]
 Vaults = Annotated[tuple[Annotated[str, AfterValidator(_a_vault)], ...], BeforeValidator(_split_at_commas)]
 TierLimits = Annotated[tuple[Annotated[str, AfterValidator(_a_tier_limit)], ...], BeforeValidator(_split_at_commas)]
 # What a group is called outside, and its id or display name here.

@@ -151,6 +151,7 @@ WRONG = {
     "task_egress": ("a.example,off", "use open, none, or hosts"),
     "task_base_image_seconds": ("0", AT_LEAST_ONE),
     "cache_fresh_seconds": ("soon", "number"),
+    "task_labels": ("GPU cards", "use up to 6 labels"),
     "task_build_cache": ("x", "use true or false"),
     "task_images": ("bash", "use NAME=REFERENCE"),
     "vaults": ("builds", "use NAME=FOLDER"),

@@ -76,6 +76,7 @@ class NewRun:
     is_archived: bool
     created_at: datetime
     architecture: str
+    labels: str
 
 
 def next_number(tx: Connection, registry_id: int) -> int:

@@ -10,12 +10,14 @@ from sqlalchemy import Connection
 from entrepot.access.sealing import Sealer
 from entrepot.arm.identities import read_identity
 from entrepot.jobs.model import Queue, Workflow
+from entrepot.tasks.labels import labels_of
 from entrepot.tasks.model import Platform
 from entrepot.tasks.runs import queries
 from entrepot.tasks.runs.acting import lent_of
 from entrepot.tasks.runs.model import Plan, RunType, Secrets
 from entrepot.tasks.runs.names import run_name
 from entrepot.tasks.runs.queries import NewRun
+from entrepot.tasks.runs.tags import tags_of
 
 
 def workflow_of(queue: str, at_once: int) -> Workflow:
@@ -59,6 +61,7 @@ class Scheduler:
             wish.is_archived,
             now,
             _architecture(wish.plan.platform),
+            labels_of(tags_of(tx, registry_id, wish.task)),
         )
         return queries.insert_run(tx, made)
 

@@ -17,10 +17,11 @@ from entrepot.db.database import Database
 from entrepot.db.locks import lock_name
 from entrepot.jobs.model import Workflow
 from entrepot.jobs.wake import Jobs
+from entrepot.tasks.labels import read
 from entrepot.tasks.logs.queries import append_log
 from entrepot.tasks.workers import queries
 from entrepot.tasks.workers.queries import Untold
-from entrepot.tasks.workers.rules import Agent, Fit, choose, foreign_to, queue_of, why
+from entrepot.tasks.workers.rules import Agent, Fit, Wanted, choose, fit_of, queue_of, why
 
 _LOCK: Final = "queue of task runs"
 # A run that begins at once is told nothing.
@@ -39,7 +40,7 @@ class _Pool(msgspec.Struct):
 
 @dataclass(slots=True)
 class RunIntake:
-    """``workflow``: of runs, in this worker's queue. ``pool``, ``architecture``: the worker's.
+    """``workflow``: of runs, in this worker's queue. ``pool``, ``architecture``, ``labels``: the worker's.
 
     ``per_registry``: how many runs a registry may have going; None: any number. ``engine``: what the worker's engine
     is called, once it is known.
@@ -49,6 +50,7 @@ class RunIntake:
     jobs: Jobs
     pool: str
     architecture: str
+    labels: frozenset[str]
     at_once: int
     per_registry: int | None
     drain_seconds: float
@@ -88,10 +90,10 @@ class RunIntake:
         return takes
 
     def _agent(self, worker_id: str) -> Agent:
-        return Agent(worker_id, self.pool, self.architecture, self.at_once, drains=False, going=0)
+        return Agent(worker_id, self.pool, self.architecture, self.at_once, drains=False, going=0, labels=self.labels)
 
     def _fit(self, known: Collection[Agent], worker_id: str) -> Fit:
-        return Fit(self.pool, foreign_to(self._agent(worker_id), known))
+        return fit_of(self._agent(worker_id), known)
 
     def _tell_engine(self, database: Database, worker_id: str) -> None:
         engine = self.engine()
@@ -130,7 +132,7 @@ class RunIntake:
         return going, room
 
     def _stranded(self, tx: Connection, known: Collection[Agent], worker_id: str) -> list[tuple[int, str]]:
-        queues = {queue_of(each.pool, each.architecture) for each in known}
+        queues = {queue_of(each.pool, each.architecture, each.labels) for each in known}
         return queries.stranded(tx, self._fit(known, worker_id), queues)
 
     def _adopt(self, tx: Connection, known: Collection[Agent], worker_id: str) -> None:
@@ -151,8 +153,9 @@ class RunIntake:
         lock_name(tx, _LOCK)
         known = queries.agents(tx)
         for run in queries.untold(tx, now - _UNTOLD, told_before, _AT_A_TIME):
-            serving = [each for each in known if each.serves(run.registry, run.pool)]
-            text = why(queries.waiting_before(tx, run), run.pool, serving, self._limit(tx, run))
+            serving = [each for each in known if each.serves(run.registry, run.pool, read(run.labels))]
+            wanted = Wanted(run.pool, run.labels)
+            text = why(queries.waiting_before(tx, run), wanted, serving, self._limit(tx, run))
             is_silent = run.told_at is None or now - run.told_at > _SILENCE
             if (text != run.waits or is_silent) and queries.set_told(tx, run.id, text, now):
                 append_log(tx, run.id, f"{now:%Y/%m/%d %H:%M:%S} {text}\r\n".encode())

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, selec
 from entrepot.db.prepared import Prepared
 from entrepot.db.tables import registry, worker
 from entrepot.db.task_tables import agent_pool, task_run, task_worker
+from entrepot.tasks.labels import read, written
 from entrepot.tasks.runs.model import Status
 from entrepot.tasks.workers.rules import Agent, Fit, Waiting
 
@@ -24,7 +25,7 @@ _STRANDED: Final = 100
 
 def insert_agent(tx: Connection, agent: Agent) -> None:
     values = {"pool": agent.pool, "architecture": agent.architecture, "at_once": agent.at_once}
-    tx.execute(insert(task_worker).values(worker_id=agent.worker, **values))
+    tx.execute(insert(task_worker).values(worker_id=agent.worker, labels=written(agent.labels), **values))
 
 
 def set_drains(tx: Connection, worker_id: str, drains: bool) -> bool:  # noqa: FBT001  a column's value
@@ -52,9 +53,10 @@ def agents(tx: Connection) -> list[Agent]:
             task_worker.c.at_once,
             task_worker.c.drains,
             going,
+            task_worker.c.labels,
         )
     )
-    return [Agent(*row) for row in rows]
+    return [Agent(*row[:-1], labels=read(row.labels)) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,11 @@ def _fits(fit: Fit) -> ColumnElement[bool]:
     owner, _, name = fit.pool.rpartition("/")
     of_pool: ColumnElement[bool] = task_run.c.pool.is_(None) if not fit.pool else _lower_pool == name
     of_registry = [func.lower(registry.c.name) == owner] if owner else []
-    return and_(of_pool, *of_registry, task_run.c.architecture.not_in(sorted(fit.foreign)))
+    takes = [
+        and_(task_run.c.labels == needed, task_run.c.architecture.not_in(sorted(foreign)))
+        for needed, foreign in fit.foreign.items()
+    ]
+    return and_(of_pool, *of_registry, or_(*takes))
 
 
 def waiting(tx: Connection, fit: Fit, most: int) -> list[Waiting]:
@@ -166,6 +172,7 @@ class Untold:
     registry: str
     number: int
     pool: str | None
+    labels: str
     waits: str | None
     told_at: datetime | None
 
@@ -182,6 +189,7 @@ def untold(tx: Connection, created_before: datetime, told_before: datetime | Non
             registry.c.name.label("registry"),
             task_run.c.number,
             task_run.c.pool,
+            task_run.c.labels,
             task_run.c.waits,
             task_run.c.told_at,
         )
@@ -194,11 +202,15 @@ def untold(tx: Connection, created_before: datetime, told_before: datetime | Non
 
 
 def waiting_before(tx: Connection, run: Untold) -> int:
-    """How many of its registry and pool wait before it."""
+    """How many of its registry that want the same of a worker wait before it."""
     same: ColumnElement[bool] = task_run.c.pool.is_(None) if run.pool is None else _lower_pool == run.pool.lower()
     return tx.execute(
         select(func.count()).where(
-            _WAITS, task_run.c.registry_id == run.registry_id, task_run.c.number < run.number, same
+            _WAITS,
+            task_run.c.registry_id == run.registry_id,
+            task_run.c.number < run.number,
+            task_run.c.labels == run.labels,
+            same,
         )
     ).scalar_one()
 

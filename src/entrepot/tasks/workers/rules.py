@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from entrepot.tasks.labels import read, selections, written
+
 # What a processor runs besides its own.
 _ALSO: Final = {"amd64": ("386", "x86"), "arm64": ("arm",)}
 # As Linux calls it.
@@ -16,9 +18,10 @@ def architecture_of(machine: str) -> str:
     return _MACHINES.get(machine, machine.lower())
 
 
-def queue_of(pool: str, architecture: str) -> str:
+def queue_of(pool: str, architecture: str, labels: Iterable[str] = ()) -> str:
     """Where the runs of workers that are alike wait for one of them to begin. ``pool``: empty for none."""
-    return f"task-runs/{pool}/{architecture}"
+    name, has = f"task-runs/{pool}/{architecture}", written(labels)
+    return f"{name}/{has}" if has else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +34,12 @@ class Agent:
     at_once: int
     drains: bool
     going: int
+    labels: frozenset[str] = frozenset()
 
-    def serves(self, registry: str, pool: str | None) -> bool:
-        """Runs of this pool of a registry; None: those without one."""
+    def serves(self, registry: str, pool: str | None, needed: frozenset[str] = frozenset()) -> bool:
+        """Runs of this pool of a registry (None: those without one) that need these labels."""
+        if not needed <= self.labels:
+            return False
         if pool is None:
             return not self.pool
         return self.pool in {pool.lower(), f"{registry.lower()}/{pool.lower()}"}
@@ -44,18 +50,29 @@ def native_to(architecture: str) -> frozenset[str]:
     return frozenset({architecture, *_ALSO.get(architecture, ())})
 
 
-def foreign_to(agent: Agent, agents: Iterable[Agent]) -> frozenset[str]:
-    """What this worker leaves to others of its pool, which need not emulate it. What nobody has, everybody takes."""
-    alike = {each.architecture for each in agents if each.pool == agent.pool and not each.drains}
+def foreign_to(agent: Agent, agents: Iterable[Agent], needed: frozenset[str] = frozenset()) -> frozenset[str]:
+    """What this worker leaves to others of its pool, which need not emulate it, of runs that need these labels. What
+    nobody has, everybody takes.
+    """
+    others = [each for each in agents if each.pool == agent.pool and not each.drains and needed <= each.labels]
+    alike = {each.architecture for each in others}
     return frozenset[str]().union(*map(native_to, alike)) - native_to(agent.architecture)
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Which runs a worker takes: of its pool (an ``Agent``'s), but for architectures that it leaves to others."""
+    """Which runs a worker takes: of its pool (an ``Agent``'s), that need labels it has, as they are written. For each
+    selection of those: the architectures that it leaves to others.
+    """
 
     pool: str
-    foreign: frozenset[str]
+    foreign: Mapping[str, frozenset[str]]
+
+
+def fit_of(agent: Agent, agents: Collection[Agent]) -> Fit:
+    """``agents``: who lives, this one among them or not."""
+    needs = selections(agent.labels)
+    return Fit(agent.pool, {needed: foreign_to(agent, agents, read(needed)) for needed in needs})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +105,35 @@ def choose(waiting: Sequence[Waiting], going: Mapping[int, int], room: Mapping[i
     return chosen
 
 
-def why(before: int, pool: str | None, serving: Collection[Agent], limit: str | None) -> str:
-    """What a run that waits is told. ``before``: how many of its registry and pool wait before it.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a run wants of a worker. ``labels``: as they are written."""
+
+    pool: str | None
+    labels: str = ""
+
+    def __str__(self) -> str:
+        """As it goes on after "workers"."""
+        of = "" if self.pool is None else f" of the agent pool {self.pool}"
+        return f"{of} with the labels {self.labels}" if self.labels else of
+
+
+def why(before: int, wanted: Wanted, serving: Collection[Agent], limit: str | None) -> str:
+    """What a run that waits is told. ``before``: how many of its registry that want the same wait before it.
 
     ``serving``: who may take it. ``limit``: which limit its registry has reached.
     """
     line = f"{before} {'run' if before == 1 else 'runs'} of this registry before it" if before else "it is the next"
-    return f"Waiting for an agent: {line}; {limit or _workers(pool, serving)}"
+    return f"Waiting for an agent: {line}; {limit or _workers(wanted, serving)}"
 
 
-def _workers(pool: str | None, serving: Collection[Agent]) -> str:
-    of = "" if pool is None else f" of the agent pool {pool}"
+def _workers(wanted: Wanted, serving: Collection[Agent]) -> str:
     taking = [each for each in serving if not each.drains and each.at_once]
     if not taking:
         what = "drain" if any(each.drains for each in serving) else "are not there"
-        start = "entrepot worker" if pool is None else f"entrepot worker --pool {pool}"
-        return f"workers{of} {what}: start one with {start}"
+        start = "entrepot worker" if wanted.pool is None else f"entrepot worker --pool {wanted.pool}"
+        start += f" --task-labels {wanted.labels}" if wanted.labels else ""
+        return f"workers{wanted} {what}: start one with {start}"
     places = sum(each.at_once for each in taking)
     going = sum(each.going for each in taking)
-    return f"{min(going, places)} of the {places} places{of} are taken"
+    return f"{min(going, places)} of the {places} places{wanted} are taken"

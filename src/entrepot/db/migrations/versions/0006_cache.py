@@ -1,4 +1,4 @@
-"""The artifact cache: credential sets, cache rules, tags of other registries, images on their way."""
+"""The artifact cache: credential sets, cache rules, tags of other registries, images on their way. Workers' labels."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,6 +12,7 @@ down_revision = "0005"
 def upgrade() -> None:
     _rules()
     _content()
+    _labels()
 
 
 def _rules() -> None:
@@ -89,6 +90,11 @@ def _content() -> None:
             "registry_id", "repository", "digest", name=op.f("uq_cache_fill_registry_id_repository_digest")
         ),
     )
+
+
+def _labels() -> None:
+    op.add_column("task_run", sa.Column("labels", sa.String(length=255), server_default="", nullable=False))
+    op.add_column("task_worker", sa.Column("labels", sa.String(length=64), server_default="", nullable=False))
 
 
 def _of_registry(table: str) -> sa.ForeignKeyConstraint:
