@@ -60,9 +60,10 @@ cached_tag: Final = Table(
     # By name: before its first image is here there is no row of it.
     Column("repository", Name, primary_key=True),
     Column("tag", Name, primary_key=True),
-    # What it named at the source when that was last asked.
+    # What the source last said that it names, when that was, and when the source was last asked.
     Column("digest", DigestText, nullable=False),
-    Column("checked_at", Instant, nullable=False),
+    Column("confirmed_at", Instant, nullable=False),
+    Column("asked_at", Instant, nullable=False),
 )
 
 cache_fill: Final = Table(

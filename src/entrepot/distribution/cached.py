@@ -47,7 +47,7 @@ async def find_cached(call: Call, cache: Cache, rule: Rule, reference: Tag | Dig
         named = await cache.named(pull, reference)
         if named is None:
             return Served(await find_manifest(call, reference))
-        told = () if named.why_old is None else _old(named.why_old, named.checked_at, call.now())
+        told = () if named.why_old is None else _old(named.why_old, named.confirmed_at, call.now())
         if here is not None and here.digest == str(named.digest):
             return Served(here, told)
         stored = await _here(call, named.digest)

@@ -39,16 +39,24 @@ T = TypeVar("T")
 # Requests to sources that one worker process makes at once, and to one source: it may be slow, and keeps no other up.
 _THREADS: Final = 32
 _OF_ONE: Final = 8
+_SILENT: Final = "its source did not say when it was asked last"
 # How long a fill that failed is told of before it is tried again.
 _TRIED: Final = timedelta(seconds=30)
 
 
 class Named(NamedTuple):
-    """What a tag names. ``why_old``: why the source was not heard when it was asked, if it was not."""
+    """What a tag names, and when the source said so. ``why_old``: why it did not when it was asked last."""
 
     digest: Digest
-    checked_at: datetime
+    confirmed_at: datetime
     why_old: str | None = None
+
+
+class _Provenance(NamedTuple):
+    """A row of PROVENANCE."""
+
+    is_own: bool
+    is_cached: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +101,21 @@ class Cache:
         if rules is None:
             rules = known[place.registry] = tuple(await self._doors.read(rules_of, place.registry))
         rule = rule_for(rules, place.repository) if rules else None
-        if rule is None or not is_wildcard(rule.target) or not await self._doors.read(queries.is_own, place):
+        if rule is None or not is_wildcard(rule.target) or not (await self._provenance(place)).is_own:
             return rule
         return None
 
     async def filling(self, place: Place) -> Rule | None:
         """The rule that keeps others from pushing into the repository."""
         rule = await self.rule(place)
-        if rule is None or not is_wildcard(rule.target) or await self._doors.read(queries.is_cached, place):
+        if rule is None or not is_wildcard(rule.target) or (await self._provenance(place)).is_cached:
             return rule
         return None
+
+    async def _provenance(self, place: Place) -> "_Provenance":
+        values = {"registry": place.registry, "repository": place.repository}
+        (row,) = await self._doors.fetch(queries.PROVENANCE, values)
+        return _Provenance(*row)
 
     # --- tags ---------------------------------------------------------------------------------------------------------
 
@@ -110,38 +123,45 @@ class Cache:
         """What the tag names; None for one that a lock keeps as it is. Raises MANIFEST_UNKNOWN, SOURCE_FAILED,
         SOURCE_BUSY.
         """
-        seen = await self._doors.read(queries.find_tag, pull.place, tag)
-        if seen.is_pinned:
+        values = {"registry": pull.place.registry, "repository": pull.place.repository, "tag": tag}
+        seen = queries.seen_tag(await self._doors.fetch(queries.TAG_AT_SOURCE, values))
+        if seen is not None and seen.is_pinned:
             return None
         known = self._known(pull, seen)
         return known or await self._once(pull, tag, lambda: self._look(pull, tag))
 
-    def _known(self, pull: Pull, seen: SeenTag) -> Named | None:
+    def _known(self, pull: Pull, seen: SeenTag | None) -> Named | None:
         """What needs no asking."""
-        if seen.digest is None or seen.checked_at is None or pull.change.now >= seen.checked_at + self._fresh:
+        if seen is None or pull.change.now >= seen.asked_at + self._fresh:
             return None
-        return Named(seen.digest, seen.checked_at)
+        return Named(seen.digest, seen.confirmed_at, None if seen.asked_at == seen.confirmed_at else _SILENT)
 
     def _look(self, pull: Pull, tag: Tag) -> Named:
         """Ask the source. What it said last holds while it says nothing, and is not asked again at once."""
-        seen = self._doors.database.read(queries.find_tag, pull.place, tag)
+        values = {"registry": pull.place.registry, "repository": pull.place.repository, "tag": tag}
+        seen = queries.seen_tag(self._doors.database.read(queries.TAG_AT_SOURCE.rows, **values))
         known = self._known(pull, seen)
         if known is not None:  # somebody asked since this was looked at
             return known
-        why_old, digest = None, None
+        write, now = self._doors.database.write, pull.change.now
         try:
-            digest = self._upstreams().at_once(pull.rule, pull.place.repository, pull.via).digest_of(tag, seen.digest)
-            why_old = None if digest is not None else f"{pull.rule.source} has the tag no more"
+            digest = self._ask(pull, tag, None if seen is None else seen.digest)
         except Problem as problem:
-            if seen.digest is None:
-                raise told(problem, pull.rule) from None
-            why_old = str(problem.detail.get("reason", problem.kind.name))
-        named = digest or seen.digest
-        if named is None:
-            raise Problem(Kind.MANIFEST_UNKNOWN, name=pull.place.repository, reference=tag)
-        self._doors.database.write(queries.note_tag, pull.place, tag, str(named), pull.change.now)
-        since = pull.change.now if why_old is None else seen.checked_at or pull.change.now
-        return Named(named, since, why_old)
+            if seen is None:
+                raise told(problem, pull.rule) if problem.kind is Kind.SOURCE_FAILED else problem from None
+            write(queries.note_silence, pull.place, tag, now)
+            return Named(seen.digest, seen.confirmed_at, str(problem.detail.get("reason", _SILENT)))
+        write(queries.note_tag, pull.place, tag, str(digest), now)
+        return Named(digest, now)
+
+    def _ask(self, pull: Pull, tag: Tag, before: Digest | None) -> Digest:
+        """Raises MANIFEST_UNKNOWN for a tag that is not there, SOURCE_FAILED."""
+        source = self._upstreams().at_once(pull.rule, pull.place.repository, pull.via)
+        digest = source.digest_of(tag, before)
+        if digest is None:
+            gone = f"{source.place.host}/{source.place.repository} has no tag '{tag}'"
+            raise Problem(Kind.MANIFEST_UNKNOWN, name=pull.place.repository, reference=tag, reason=gone)
+        return digest
 
     async def tag(self, pull: Pull, stored: StoredManifest) -> None:
         """Let what is here have the tags that it has there, by an event of the pull's; so once."""

@@ -1,14 +1,16 @@
 """SQL of cached images: what tags named at their sources, and the images that are on their way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Exists, Row, delete, exists, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, delete, exists, select, update
 
 from entrepot.catalog.model import Place, RegistryId
 from entrepot.db.cache_tables import cache_fill, cached_repository, cached_tag
+from entrepot.db.columns import instant_of
+from entrepot.db.prepared import Prepared
 from entrepot.db.statements import upsert
 from entrepot.db.tables import repository, tag
 from entrepot.errors import Kind, Problem
@@ -17,47 +19,56 @@ from entrepot.oci.digest import Digest
 from entrepot.oci.manifest import Manifest, parse_manifest
 from entrepot.oci.reference import RepositoryName, Tag
 
+_REGISTRY: Final[BindParameter[Any]] = bindparam("registry")
+_REPOSITORY: Final[BindParameter[Any]] = bindparam("repository")
+_HOLDS: Final = exists().where(
+    repository.c.registry_id == _REGISTRY, repository.c.name == _REPOSITORY, repository.c.manifest_count > 0
+)
+_CACHED: Final = exists().where(
+    cached_repository.c.registry_id == _REGISTRY, cached_repository.c.repository == _REPOSITORY
+)
+# One row: whether what the repository holds came by pushes alone; whether something of it came from a source.
+PROVENANCE: Final = Prepared(select(_HOLDS & ~_CACHED, _CACHED))
+
+TAG_AT_SOURCE: Final = Prepared(
+    select(
+        cached_tag.c.digest,
+        cached_tag.c.confirmed_at,
+        cached_tag.c.asked_at,
+        repository.c.write_enabled & tag.c.write_enabled,
+    )
+    .outerjoin_from(
+        cached_tag,
+        repository,
+        (repository.c.registry_id == cached_tag.c.registry_id) & (repository.c.name == cached_tag.c.repository),
+    )
+    .outerjoin(tag, (tag.c.repository_id == repository.c.id) & (tag.c.name == cached_tag.c.tag))
+    .where(
+        cached_tag.c.registry_id == _REGISTRY,
+        cached_tag.c.repository == _REPOSITORY,
+        cached_tag.c.tag == bindparam("tag"),
+    )
+)
+
 
 class SeenTag(NamedTuple):
-    """What a tag named at its source when that was last asked. ``is_pinned``: a lock keeps it from naming another."""
+    """What a tag named at its source, when that said so, when it was last asked. ``is_pinned``: a lock keeps the tag
+    here from naming another.
+    """
 
-    digest: Digest | None
-    checked_at: datetime | None
+    digest: Digest
+    confirmed_at: datetime
+    asked_at: datetime
     is_pinned: bool
 
 
-def find_tag(tx: Connection, place: Place, name: str) -> SeenTag:
-    seen = tx.execute(
-        select(cached_tag.c.digest, cached_tag.c.checked_at).where(
-            cached_tag.c.registry_id == place.registry,
-            cached_tag.c.repository == place.repository,
-            cached_tag.c.tag == name,
-        )
-    ).one_or_none()
-    locks = tx.execute(
-        select(repository.c.write_enabled & tag.c.write_enabled)
-        .join_from(repository, tag, tag.c.repository_id == repository.c.id)
-        .where(repository.c.registry_id == place.registry, repository.c.name == place.repository, tag.c.name == name)
-    ).one_or_none()
-    is_pinned = locks is not None and not locks[0]
-    return SeenTag(None, None, is_pinned) if seen is None else SeenTag(Digest.parse(seen[0]), seen[1], is_pinned)
-
-
-def is_cached(tx: Connection, place: Place) -> bool:
-    """Whether something of the repository came from a source."""
-    return bool(tx.execute(select(_is_cached(place))).scalar_one())
-
-
-def _is_cached(place: Place) -> Exists:
-    of = (cached_repository.c.registry_id == place.registry, cached_repository.c.repository == place.repository)
-    return exists().where(*of)
-
-
-def is_own(tx: Connection, place: Place) -> bool:
-    """Whether what the repository holds came by pushes alone."""
-    there = (repository.c.registry_id == place.registry, repository.c.name == place.repository)
-    holds = exists().where(*there, repository.c.manifest_count > 0)
-    return bool(tx.execute(select(holds & ~_is_cached(place))).scalar_one())
+def seen_tag(rows: Sequence[Sequence[Any]]) -> SeenTag | None:
+    """The rows of TAG_AT_SOURCE as one value; None for one that was never asked for."""
+    if not rows:
+        return None
+    digest, confirmed_at, asked_at, may_move = rows[0]
+    is_pinned = may_move is not None and not may_move
+    return SeenTag(Digest.parse(digest), instant_of(confirmed_at), instant_of(asked_at), is_pinned)
 
 
 def note_repository(tx: Connection, place: Place) -> None:
@@ -70,9 +81,15 @@ def note_tag(tx: Connection, place: Place, name: str, digest: str, now: datetime
     """That it names this there, now."""
     note_repository(tx, place)
     key = {"registry_id": place.registry, "repository": place.repository, "tag": name}
-    values = {"digest": digest, "checked_at": now}
+    values = {"digest": digest, "confirmed_at": now, "asked_at": now}
     wanted = upsert(cached_tag).values(**key, **values)
     tx.execute(wanted.on_conflict_do_update(index_elements=list(key), set_=values))
+
+
+def note_silence(tx: Connection, place: Place, name: str, now: datetime) -> None:
+    """That the source was asked, and did not say."""
+    of = (cached_tag.c.registry_id == place.registry, cached_tag.c.repository == place.repository)
+    tx.execute(update(cached_tag).where(*of, cached_tag.c.tag == name).values(asked_at=now))
 
 
 def tags_naming(tx: Connection, place: Place, digest: str) -> tuple[Tag, ...]:

@@ -181,8 +181,16 @@ async def test_a_source_that_is_away_is_told_of_and_asked_once_in_a_while(
     assert old["warning"].startswith('299 - "the cached image may be old: ')
     assert "answered 503" in old["warning"]
     for _ in range(5):
-        assert (await app.manifest("v1")).status == 200
+        found = await app.manifest("v1")
+        assert (found.status, found["age"], "warning" in dict(found.headers)) == (200, "90", True)
     assert len(hub.asked) == before + 1
+    registry.clock.advance(seconds=70)
+    assert (await app.manifest("v1"))["age"] == "160"
+    assert len(hub.asked) == before + 2
+    hub.wrong = lambda _asked: None
+    registry.clock.advance(seconds=70)
+    found = await app.manifest("v1")
+    assert (found.status, "warning" in dict(found.headers), "age" in dict(found.headers)) == (200, False, False)
 
 
 async def test_a_tag_that_is_gone_at_the_source_stays_here(
@@ -198,7 +206,7 @@ async def test_a_tag_that_is_gone_at_the_source_stays_here(
     registry.clock.advance(seconds=90)
     found = await app.manifest("v1")
     assert (found.status, found.body) == (200, image.body)
-    assert "has the tag no more" in found["warning"]
+    assert "has no tag 'v1'" in found["warning"]
 
 
 async def test_no_more_requests_is_no_missing_image(hub: ForeignRegistry, caching: Caching, app: Repository) -> None:

@@ -67,7 +67,8 @@ def _content() -> None:
         sa.Column("repository", Name, nullable=False),
         sa.Column("tag", Name, nullable=False),
         sa.Column("digest", DigestText, nullable=False),
-        sa.Column("checked_at", Instant(), nullable=False),
+        sa.Column("confirmed_at", Instant(), nullable=False),
+        sa.Column("asked_at", Instant(), nullable=False),
         _of_registry("cached_tag"),
         sa.PrimaryKeyConstraint("registry_id", "repository", "tag", name=op.f("pk_cached_tag")),
     )
