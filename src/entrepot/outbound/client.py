@@ -1,29 +1,34 @@
 """One call out: checked, bounded, and redirected at most a few times.
 
-A connection serves one call, so nothing of one call (a cookie, a credential, a connection) is there for the next.
+A connection serves one call, so nothing of one call (a cookie, a credential, a connection) is there for the next; a
+``Line`` is for calls of one and the same sender.
 Neither the environment's proxies nor a netrc file is looked at. It is synchronous: whoever calls out runs in a worker
 thread or in a job.
 """
 
 import ssl
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from threading import BoundedSemaphore
-from typing import Final
+from typing import Final, TypeAlias
 
 import httpcore
 import httpx
 
 from entrepot.outbound.addresses import Permitted
 from entrepot.outbound.body import TooLarge, Unreadable, read_body
-from entrepot.outbound.connection import Deadline, GuardedBackend, Resolve, Resolver, system_addresses
+from entrepot.outbound.connection import Clock, Deadline, GuardedBackend, Resolve, Resolver, Running, system_addresses
 from entrepot.outbound.model import Answer, OutboundError, Reason, Request, Stream
 
 MAX_REDIRECTS: Final = 3
 MAX_CALLS: Final = 32
+# Seconds for which a line's connection may wait for its next call.
+_KEPT: Final = 15.0
+# What a connection that its peer has closed meanwhile fails with.
+_GONE: Final = (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError)
 _URL_LIMIT: Final = 8192
 _PORTS: Final = range(1, 65_536)
 _PORT_OF: Final = {"http": 80, "https": 443}
@@ -60,6 +65,9 @@ OURS: Final = frozenset(
 )
 
 
+_Origin: TypeAlias = tuple[str, str, int]
+
+
 class Outbound:
     """The client; one for a process, safe in many threads at once. ``close`` when the process ends."""
 
@@ -81,23 +89,35 @@ class Outbound:
 
         GET and HEAD follow redirects; the answer to another method is given as it comes.
         """
-        with self._answered(request) as (answer, call):
+        return self._send(request, None)
+
+    @contextmanager
+    def line(self) -> Generator["Line"]:
+        """For calls one after the other, to be used in one thread."""
+        made = Line(self._send)
+        try:
+            yield made
+        finally:
+            made.close()
+
+    def _send(self, request: Request, line: "Line | None") -> Answer:
+        with self._answered(request, line) as (answer, call):
             return _read(answer, call)
 
     @contextmanager
     def stream(self, request: Request) -> Generator[Stream]:
         """The same with the body as it comes, for what is too large for memory. The deadline holds for its end."""
-        with self._answered(request) as (answer, call):
+        with self._answered(request, None) as (answer, call):
             headers = httpx.Headers(answer.headers)
             yield Stream(answer.status, headers, _bounded(answer, headers, call.limit), str(call.url))
 
     @contextmanager
-    def _answered(self, request: Request) -> Generator[tuple[httpcore.Response, "_Call"]]:
+    def _answered(self, request: Request, line: "Line | None") -> Generator[tuple[httpcore.Response, "_Call"]]:
         deadline = Deadline.within(request.seconds, request.canceled)
         call = _call_of(request)
         with self._turn(call, deadline):
             for _ in range(MAX_REDIRECTS + 1):
-                with self._exchange(call, deadline) as answer:
+                with self._exchange(call, deadline, line) as answer:
                     location = _location(answer, call)
                     if location is None:
                         yield answer, call
@@ -119,31 +139,84 @@ class Outbound:
             self._calls.release()
 
     @contextmanager
-    def _exchange(self, call: "_Call", deadline: Deadline) -> Generator[httpcore.Response]:
+    def _exchange(self, call: "_Call", deadline: Deadline, line: "Line | None") -> Generator[httpcore.Response]:
         if self._permitted.refuses(call.host):
             raise OutboundError(Reason.ADDRESS_REFUSED, call.host)
-        with _told(call.host), self._pool(call, deadline) as pool:
-            target = httpcore.URL(
-                scheme=call.url.raw_scheme, host=call.url.raw_host, port=call.url.port, target=call.url.raw_path
-            )
-            with pool.stream(call.method, target, headers=call.lines(), content=call.body or None) as answer:
-                yield answer
+        with _told(call.host), ExitStack() as stack:
+            if line is None:
+                pool = stack.enter_context(self._pool(call, deadline, kept=0))
+                yield stack.enter_context(_asked(pool, call, {"connection": "close"}))
+            else:
+                pool = line.pool(_origin(call.url), deadline, lambda clock: self._pool(call, clock, kept=1))
+                yield _on_line(stack, pool, call)
 
-    def _pool(self, call: "_Call", deadline: Deadline) -> httpcore.ConnectionPool:
-        """For one exchange. What the operator listed is inside, and is not reached through the proxy."""
+    def _pool(self, call: "_Call", clock: Clock, kept: int) -> httpcore.ConnectionPool:
+        """What the operator listed is inside, and is not reached through the proxy."""
         proxy = None if self._permitted.lists(call.host) else self._proxy
         return httpcore.ConnectionPool(
             ssl_context=self._tls,
             proxy=proxy,
             max_connections=1,
-            max_keepalive_connections=0,
-            network_backend=GuardedBackend(self._addresses(proxy, deadline), deadline),
+            max_keepalive_connections=kept,
+            keepalive_expiry=_KEPT,
+            network_backend=GuardedBackend(self._addresses(proxy, clock), clock),
         )
 
-    def _addresses(self, proxy: httpcore.Proxy | None, deadline: Deadline) -> Callable[[str, int], Sequence[str]]:
+    def _addresses(self, proxy: httpcore.Proxy | None, clock: Clock) -> Callable[[str, int], Sequence[str]]:
         if proxy is not None:  # the operator's own address, and the proxy resolves the rest
-            return lambda host, port: self._resolver.addresses(host, port, deadline)
-        return lambda host, port: self._resolver.permitted_addresses(host, port, deadline, self._permitted)
+            return lambda host, port: self._resolver.addresses(host, port, clock)
+        return lambda host, port: self._resolver.permitted_addresses(host, port, clock, self._permitted)
+
+
+class Line:
+    """Calls of one sender, one after the other: those to one origin share a connection while the other side keeps it.
+
+    A call may come twice, so whoever uses it sends what may. Each has a deadline of its own; a connection that is
+    opened goes to an address that was looked at then.
+    """
+
+    def __init__(self, send: Callable[[Request, "Line"], Answer]) -> None:
+        self._send = send
+        self._kept: dict[_Origin, tuple[httpcore.ConnectionPool, Running]] = {}
+
+    def send(self, request: Request) -> Answer:
+        """As ``Outbound.send``."""
+        return self._send(request, self)
+
+    def pool(
+        self, origin: "_Origin", deadline: Deadline, make: Callable[[Clock], httpcore.ConnectionPool]
+    ) -> httpcore.ConnectionPool:
+        """The connection to the origin, for a call with this deadline."""
+        if origin not in self._kept:
+            running = Running(deadline)
+            self._kept[origin] = (make(running), running)
+        pool, running = self._kept[origin]
+        running.deadline = deadline
+        return pool
+
+    def close(self) -> None:
+        for pool, _ in self._kept.values():
+            pool.close()
+        self._kept.clear()
+
+
+def _on_line(stack: ExitStack, pool: httpcore.ConnectionPool, call: "_Call") -> httpcore.Response:
+    """Once more where the connection was there before: its other side may have closed it just then."""
+    was_there = bool(pool.connections)
+    try:
+        return stack.enter_context(_asked(pool, call, {}))
+    except _GONE:
+        if not was_there:
+            raise
+    return stack.enter_context(_asked(pool, call, {}))
+
+
+def _asked(
+    pool: httpcore.ConnectionPool, call: "_Call", more: Mapping[str, str]
+) -> AbstractContextManager[httpcore.Response]:
+    url = call.url
+    target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+    return pool.stream(call.method, target, headers=call.lines(more), content=call.body or None)
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:
@@ -177,14 +250,14 @@ class _Call:
     def host(self) -> str:
         return self.url.host
 
-    def lines(self) -> list[tuple[bytes, bytes]]:
+    def lines(self, more: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
         """The head as it is sent. Raises OutboundError."""
         ours = {
             "host": self.url.netloc.decode("ascii"),
             "user-agent": "entrepot",
             "accept": "*/*",
             "accept-encoding": "identity",
-            "connection": "close",
+            **more,
         }
         if self.body or self.method not in _REPEATABLE:
             ours["content-length"] = str(len(self.body))
@@ -226,7 +299,7 @@ def _check(url: httpx.URL) -> None:
         raise OutboundError(Reason.REQUEST_REFUSED, url.host)
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int]:
+def _origin(url: httpx.URL) -> _Origin:
     return url.scheme, url.host, url.port or _PORT_OF[url.scheme]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httpcore
 
@@ -48,6 +48,22 @@ class Deadline:
         return left
 
 
+class Clock(Protocol):
+    """What bounds a connection's every step."""
+
+    def left(self) -> float: ...
+
+
+@dataclass(slots=True)
+class Running:
+    """The deadline of whichever call a kept connection serves."""
+
+    deadline: Deadline
+
+    def left(self) -> float:
+        return self.deadline.left()
+
+
 def system_addresses(host: str, port: int) -> list[str]:
     """What the system's resolver says. Raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -61,7 +77,7 @@ class Resolver:
         self._resolve = resolve
         self._threads = ThreadPoolExecutor(_RESOLVERS, "outbound-names")
 
-    def addresses(self, host: str, port: int, deadline: Deadline) -> Sequence[str]:
+    def addresses(self, host: str, port: int, deadline: Clock) -> Sequence[str]:
         """Raises OutboundError, httpcore.TimeoutException."""
         literal = literal_of(host)
         if literal is not None:
@@ -78,7 +94,7 @@ class Resolver:
             raise OutboundError(Reason.NAME_UNKNOWN, host)
         return found
 
-    def permitted_addresses(self, host: str, port: int, deadline: Deadline, permitted: Permitted) -> Sequence[str]:
+    def permitted_addresses(self, host: str, port: int, deadline: Clock, permitted: Permitted) -> Sequence[str]:
         """Those that may be called, all of them for a name that the operator listed. Raises as ``addresses``."""
         found = self.addresses(host, port, deadline)
         if permitted.lists(host):
@@ -95,7 +111,7 @@ class Resolver:
 class GuardedBackend(httpcore.NetworkBackend):
     """Opens TCP connections to the addresses that ``addresses`` gives for a host."""
 
-    def __init__(self, addresses: Callable[[str, int], Sequence[str]], deadline: Deadline) -> None:
+    def __init__(self, addresses: Callable[[str, int], Sequence[str]], deadline: Clock) -> None:
         self._addresses = addresses
         self._deadline = deadline
         self._plain = httpcore.SyncBackend()
@@ -124,7 +140,7 @@ class GuardedBackend(httpcore.NetworkBackend):
 class _TimedStream(httpcore.NetworkStream):
     """Every read and write has what is left of the call's time: a peer that drips never gets more."""
 
-    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, deadline: Clock) -> None:
         self._stream = stream
         self._deadline = deadline
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from entrepot.access.sealing import Sealer
-from entrepot.outbound.client import Outbound
+from entrepot.outbound.client import Line, Outbound
 from entrepot.outbound.model import TEXTS, OutboundError, Request
 from entrepot.webhooks.model import Attempt, Call, Ended, Head, Message, Outcome, Receiver
 from entrepot.webhooks.payloads import timestamp
@@ -43,19 +43,20 @@ class Caller:
         """One message after the other until one is not heard; a slow receiver gets no further one in this call."""
         began, outcomes = time.monotonic(), list[Outcome]()
         receiver = msgspec.json.decode(self._sealer.open(call.sealed, call.purpose), type=Receiver)
-        for message in call.messages:
-            outcomes.append(self._post(receiver, message))
-            if not outcomes[-1].is_heard or time.monotonic() - began > self.seconds or not is_wanted():
-                break
+        with self._outbound.line() as line:
+            for message in call.messages:
+                outcomes.append(self._post(line, receiver, message))
+                if not outcomes[-1].is_heard or time.monotonic() - began > self.seconds or not is_wanted():
+                    break
         return Ended(call.lane, tuple(outcomes))
 
-    def _post(self, receiver: Receiver, message: Message) -> Outcome:
+    def _post(self, line: Line, receiver: Receiver, message: Message) -> Outcome:
         at, began = datetime.now(UTC), time.monotonic()
         head = head_of(receiver, message, at)
         request = Request("POST", head.uri, head.headers, message.content, self.seconds, _ANSWER_LIMIT)
         attempt = Attempt(timestamp(at), 0.0, _shown_uri(head.uri), _shown_request(receiver, head, message))
         try:
-            answer = self._outbound.send(request)
+            answer = line.send(request)
         except OutboundError as error:
             attempt.reason = TEXTS[error.reason]
             attempt.seconds = round(time.monotonic() - began, 3)
