@@ -31,8 +31,8 @@ from entrepot.tasks.publishing.registry import OwnRegistry
 from entrepot.tasks.runs.acting import registry_of
 from entrepot.tasks.runs.attempt import Site
 from entrepot.tasks.runs.identity import Reach
+from entrepot.tasks.runs.queries import tags_of
 from entrepot.tasks.runs.reading import Reader
-from entrepot.tasks.runs.tags import tags_of
 from entrepot.tasks.storage.links import find_source
 
 

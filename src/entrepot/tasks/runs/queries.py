@@ -1,10 +1,11 @@
 """SQL of runs."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal, select, update
 
 from entrepot.db.access_tables import principal
@@ -93,6 +94,21 @@ def identity_of_task(tx: Connection, registry_id: int, name: str) -> str | None:
     """JSON; None for a task without one, or that is gone."""
     found = select(task.c.identity).where(task.c.registry_id == registry_id, task.c.key == name.lower())
     return tx.execute(found).scalar_one_or_none()
+
+
+class _Tagged(msgspec.Struct):
+    tags: dict[str, str] = {}
+
+
+def tags_of(tx: Connection, registry_id: int, name: str | None) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The registry's, and the task's; none of a task that is gone, or of a run without one."""
+    kept = tx.execute(select(registry.c.settings).where(registry.c.id == registry_id)).scalar_one()
+    of_registry = msgspec.json.decode(kept, type=_Tagged).tags
+    if name is None:
+        return of_registry, {}
+    found = select(task.c.tags).where(task.c.registry_id == registry_id, task.c.key == name.lower())
+    written = tx.execute(found).scalar_one_or_none()
+    return of_registry, {} if written is None else msgspec.json.decode(written, type=dict[str, str])
 
 
 def client_ids(tx: Connection, principals: Collection[str]) -> dict[str, str]:

@@ -17,7 +17,6 @@ from entrepot.tasks.runs.acting import lent_of
 from entrepot.tasks.runs.model import Plan, RunType, Secrets
 from entrepot.tasks.runs.names import run_name
 from entrepot.tasks.runs.queries import NewRun
-from entrepot.tasks.runs.tags import tags_of
 
 
 def workflow_of(queue: str, at_once: int) -> Workflow:
@@ -61,7 +60,7 @@ class Scheduler:
             wish.is_archived,
             now,
             _architecture(wish.plan.platform),
-            labels_of(tags_of(tx, registry_id, wish.task)),
+            labels_of(queries.tags_of(tx, registry_id, wish.task)),
         )
         return queries.insert_run(tx, made)
 

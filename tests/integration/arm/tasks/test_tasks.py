@@ -448,5 +448,5 @@ async def test_a_task_tells_when_it_runs_and_why_it_ran(arm: Management, registr
 def a_run(tx: Connection) -> int:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     registry_id = tx.execute(select(registry_table.c.id)).scalar_one()
-    made = NewRun(registry_id, 1, "ca1", "nightly", None, "AutoRun", "{}", None, False, now, "")
+    made = NewRun(registry_id, 1, "ca1", "nightly", None, "AutoRun", "{}", None, False, now, "", "")
     return insert_run(tx, made)
