@@ -204,7 +204,11 @@ class Cache:
 
     async def arriving(self, place: Place, digest: Digest) -> Arriving | None:
         """The blob, if it is on its way with an image. Raises what its fill failed with."""
-        for fill in await self._doors.read(queries.fills_of, place):
+        return await self._doors.run(self._arriving, place, digest)
+
+    def _arriving(self, place: Place, digest: Digest) -> Arriving | None:
+        """In a thread: manifests may be large, and many."""
+        for fill in self._doors.database.read(queries.fills_of, place):
             for named in fill.parsed().references:
                 if named.digest == digest:
                     if fill.problem is not None:
